@@ -1,0 +1,169 @@
+"""Labelled sets: where they are, how they are split, and what in them is neither vessel nor background."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.errors import InputError
+from edge.geometry import Floats
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One labelled set. `images/` and YOLO-OBB `labels/` lie in `folder`; the rest says how to read them."""
+
+    name: str
+    folder: Path
+    images: str = "images"
+    labels: str | None = "labels"
+    """Folder of the label files; None where no picture shows a vessel."""
+    split: str = "train"
+    """How to tell train from val: `split.csv` (columns image, split, group), `train` or `val` for all, `train!a,b` where
+    pictures a and b are val, or `hash:0.15` where that share, picked by the hash of the name, is val."""
+    gsd_m: float | None = None
+    licence: str = "not stated"
+    weight: float = 1.0
+    """Share of the training samples, relative to the other sets."""
+    ignore: dict[str, Any] = field(default_factory=dict)
+    """What to hide from training: {"truth": folder of truth files, "candidates": csv, "classes": [csv, values]}."""
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledScene:
+    """One picture with its labels, px of the picture."""
+
+    source: Source
+    image: Path
+    split: str
+    group: str
+    width: int
+    height: int
+    corners: Floats
+    """Labelled vessels, shape (n, 4, 2)."""
+    kinds: tuple[int, ...]
+    """Class of each, values of edge.detections.Kind."""
+    ignored: tuple[Floats, ...]
+    """Polygons (k, 2) that are neither vessel nor background."""
+
+    @property
+    def key(self) -> str:
+        """Name that is unique over all sets."""
+        return f"{self.source.name}__{self.image.stem}"
+
+
+def load_sources(listing: Path, data: Path) -> list[Source]:
+    """Read a list of sets (JSON, one object a set; folders are relative to `data`).
+
+    Raises:
+        InputError: a set's folder is not there.
+    """
+    sources = []
+    for entry in json.loads(listing.read_text()):
+        folder = data / entry.pop("folder", entry["name"])
+        if not folder.is_dir():
+            raise InputError(folder, "the labelled set is not there", f"get it, or take it out of {listing}")
+        sources.append(Source(folder=folder, **entry))
+    return sources
+
+
+def read_scenes(source: Source) -> list[LabelledScene]:
+    """All pictures of a set, in the order of their names."""
+    splits = _splits(source)
+    hidden = _ignored(source)
+    scenes = []
+    for image in sorted(p for p in (source.folder / source.images).iterdir() if p.suffix.lower() in SUFFIXES):
+        pixels = cv2.imread(str(image), cv2.IMREAD_UNCHANGED)
+        if pixels is None:
+            raise InputError(image, "is not a picture that can be read", "mend or remove it")
+        height, width = pixels.shape[:2]
+        rows = _labels(source, image)
+        split, group = splits(image)
+        size = np.array([width, height], np.float64)
+        corners = np.array([r[1:] for r in rows], np.float64).reshape(-1, 4, 2) * size
+        kinds = [int(r[0]) for r in rows]
+        polygons = [p if absolute else p * size for p, absolute in hidden.get(image.stem, [])]
+        dropped = _dropped(source, image.name)
+        keep = [i for i in range(len(kinds)) if i not in dropped]
+        polygons += [corners[i] for i in dropped if i < len(kinds)]
+        scenes.append(
+            LabelledScene(
+                source, image, split, group, width, height, corners[keep], tuple(kinds[i] for i in keep), tuple(polygons)
+            )
+        )
+    return scenes
+
+
+def _labels(source: Source, image: Path) -> list[list[float]]:
+    """Rows `class x1 y1 ... x4 y4` of a picture's label file; none where it has no file."""
+    if source.labels is None:
+        return []
+    path = source.folder / source.labels / f"{image.stem}.txt"
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
+        if not line.strip():
+            continue
+        try:
+            values = [float(v) for v in line.split()]
+        except ValueError:
+            values = []
+        if len(values) != 9 or int(values[0]) not in (0, 1, 2):  # noqa: PLR2004 - a class and four corners
+            raise InputError(
+                f"{path}:{number}", "is not `class x1 y1 x2 y2 x3 y3 x4 y4` with class 0, 1 or 2", "mend the line"
+            )
+        rows.append(values)
+    return rows
+
+
+def _splits(source: Source) -> Any:
+    """A function picture -> (split, group)."""
+    table = source.folder / "split.csv"
+    if source.split == "split.csv":
+        rows = {r["image"]: (r["split"], r.get("group") or r["image"]) for r in csv.DictReader(table.open())}
+        return lambda image: (rows[image.name][0], f"{source.name}:{rows[image.name][1]}")
+    if source.split.startswith("hash:"):
+        share = float(source.split.removeprefix("hash:"))
+        return lambda image: ("val" if _unit_hash(image.stem) < share else "train", f"{source.name}:{image.stem}")
+    default, _, names = source.split.partition("!")
+    held = set(names.split(",")) if names else set()
+    return lambda image: ("val" if image.stem in held else default, f"{source.name}:{image.stem}")
+
+
+def _unit_hash(name: str) -> float:
+    """A number in 0 .. 1 that depends on the name alone, so that a picture never changes sides."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
+
+
+def _ignored(source: Source) -> dict[str, list[tuple[Floats, bool]]]:
+    """Polygons to hide, by picture stem; the flag says that they are in px already."""
+    out: dict[str, list[tuple[Floats, bool]]] = {}
+    if "truth" in source.ignore:
+        for path in sorted((source.folder / source.ignore["truth"]).glob("*.json")):
+            truth = json.loads(path.read_text())
+            stem = Path(truth["file"]).stem
+            out.setdefault(stem, []).extend((np.array(p, np.float64).reshape(-1, 2), True) for p in truth["ignore"])
+    if "candidates" in source.ignore:
+        with (source.folder / source.ignore["candidates"]).open() as lines:
+            for row in csv.DictReader(lines):
+                quad = np.array([[float(row[f"x{i}"]), float(row[f"y{i}"])] for i in range(1, 5)])
+                out.setdefault(Path(row["image"]).stem, []).append((quad, False))
+    return out
+
+
+def _dropped(source: Source, image: str) -> set[int]:
+    """Rows of a picture's label file that stand for something else than one vessel."""
+    if "classes" not in source.ignore:
+        return set()
+    table, values = source.ignore["classes"]
+    with (source.folder / table).open() as lines:
+        return {int(r["object"]) for r in csv.DictReader(lines) if r["image"] == image and r["original class"] in values}
