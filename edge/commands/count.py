@@ -1,0 +1,144 @@
+"""`tanker-edge count`: scenes in, counts out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.aoi import load_aoi
+from edge.catalogue import DEFAULT_MODEL, find_model
+from edge.detector import Detector, load_detector
+from edge.document import build_document
+from edge.errors import InputError, OutputError, TankerEdgeError, UsageError
+from edge.pipeline import MAX_LENGTH_M, ScanOptions, scan
+from edge.scene import SceneOptions, open_scene
+from edge.write import FORMATS, check_formats, json_line, table, unique_stem, write_formats
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_FORMATS = "json,geojson,csv,overlay"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("scenes", nargs="+", type=Path, metavar="SCENE", help="JPEG, PNG, TIFF or GeoTIFF")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model folder (%(default)s)")
+    parser.add_argument("--gsd", type=float, metavar="M", help="ground sample distance, m/px, where the file has none")
+    parser.add_argument("--aoi", type=Path, metavar="FILE", help="GeoJSON polygon: only what is inside is counted")
+    parser.add_argument("--conf", type=float, metavar="T", help="score from which a vessel counts (the model's own)")
+    parser.add_argument(
+        "--max-length", type=float, default=MAX_LENGTH_M, metavar="M", help="longest vessel, m (%(default).0f)"
+    )
+    parser.add_argument("--provider", default="auto", help="auto, cpu, cuda, tensorrt or openvino (%(default)s)")
+    parser.add_argument("--bands", metavar="B", help="bands to see: one, or red,green,blue, counted from 1")
+    parser.add_argument("--stretch", metavar="LO,HI", default="1,99", help="percentiles for 16-bit scenes (%(default)s)")
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="largest picture to decode whole, px")
+    parser.add_argument("--threads", type=int, default=0, help="workers (one a core)")
+    parser.add_argument("--batch", type=int, default=1, help="tiles a run of the network (%(default)s)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write result files here")
+    parser.add_argument(
+        "--format", metavar="F,...", help=f"of {', '.join(FORMATS)} ({DEFAULT_FORMATS}, where the scene allows it)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document a scene, a line each")
+
+
+def scene_options(args: argparse.Namespace) -> SceneOptions:
+    """Options of reading, from the command line's words.
+
+    Raises:
+        UsageError: one of them makes no sense.
+    """
+    words: dict[str, Any] = {"gsd_m": args.gsd}
+    try:
+        if args.bands:
+            words["bands"] = tuple(int(b) for b in args.bands.split(","))
+        low, high = (float(v) for v in args.stretch.split(","))
+        words["stretch"] = (low, high)
+    except ValueError:
+        raise UsageError("--bands/--stretch", "is not a list of numbers", "write 3,2,1 or 1,99") from None
+    if args.max_pixels is not None:
+        words["max_pixels"] = args.max_pixels
+    return SceneOptions(**words)
+
+
+def wanted_formats(args: argparse.Namespace) -> list[str]:
+    """Formats to write; none without --out.
+
+    Raises:
+        UsageError: a format that there is not, or --format without --out.
+    """
+    if args.out is None:
+        if args.format:
+            raise UsageError("--format", "says what to write, but not where", "add --out DIR")
+        return []
+    return check_formats((args.format or DEFAULT_FORMATS).split(","))
+
+
+def _show_progress(done: int, planned: int) -> None:
+    """A line that grows on stderr, where people watch it."""
+    print(f"\r  {done} of {planned} tiles", end="" if done < planned else "\r\033[K", file=sys.stderr, flush=True)
+
+
+class Counter:
+    """Counts one scene after the other with the same model and options."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        """Check all options before the first scene is opened."""
+        self._args = args
+        self._formats = wanted_formats(args)
+        self._reading = scene_options(args)
+        self._scan = ScanOptions(
+            threshold=args.conf, max_length_m=args.max_length, threads=args.threads, batch=args.batch
+        )
+        self._detector: Detector = load_detector(find_model(args.model), args.provider)
+        self._taken: set[str] = set()
+
+    def count(self, path: Path) -> dict[str, Any]:
+        """The document of one scene, after its files are written."""
+        args = self._args
+        with open_scene(path, self._reading) as scene:
+            aoi = load_aoi(args.aoi, scene) if args.aoi else None
+            watched = sys.stderr.isatty() and not args.json
+            result = scan(scene, self._detector, self._scan, aoi, _show_progress if watched else None)
+            document = build_document(scene, self._detector, result)
+            if self._formats:
+                formats = self._formats
+                if scene.crs is None and not args.format:
+                    formats = [f for f in formats if f != "geojson"]
+                stem = unique_stem(path, self._taken)
+                write_formats(document, args.out, formats, scene, stem)
+        return document
+
+
+def main(args: argparse.Namespace) -> int:
+    """Count all scenes; a scene that fails is told and the next one goes on."""
+    counter = Counter(args)
+    documents, failed, complete = [], 0, True
+    code = 0
+    for path in args.scenes:
+        try:
+            document = counter.count(path)
+        except (InputError, OutputError) as error:
+            failed += 1
+            code = error.exit_code
+            _tell(path, error, as_json=args.json)
+            continue
+        complete = complete and not document["tiles"]["failed"]
+        documents.append(document)
+        if args.json:
+            print(json_line(document), flush=True)
+    if documents and not args.json:
+        print(table(documents))
+    if failed and not documents:
+        return code
+    return 0 if complete and not failed else 4
+
+
+def _tell(path: Path, error: TankerEdgeError, *, as_json: bool) -> None:
+    """An error of one scene: a sentence for people; for programs also a line that is no count."""
+    print(f"tanker-edge: {error}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"scene": path.name, "error": str(error)}), flush=True)

@@ -1,0 +1,126 @@
+"""`tanker-edge doctor`: what is installed, which providers really run a network, what is missing and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge import __version__
+from edge.errors import TankerEdgeError
+from edge.preflight import check_native_libraries
+
+if TYPE_CHECKING:
+    import argparse
+
+PACKAGES = ("numpy", "opencv-python", "onnxruntime", "rasterio", "fastapi", "uvicorn")
+ONE_OF = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-openvino"), "opencv-python": ("opencv-python-headless",)}
+"""Distributions that share files: having two of a row breaks both."""
+TOY = Path(__file__).with_name("toy.onnx")
+"""Doubles its input; made by `python -m tests.toy_model`."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def packages() -> list[dict[str, Any]]:
+    """Versions of what the runtime needs, with the mend where something is missing or there twice."""
+    rows = []
+    for name in PACKAGES:
+        others = {o: v for o in ONE_OF.get(name, ()) if (v := _version(o))}
+        found = _version(name)
+        mend = None
+        if found and others:
+            mend = f"{name} and {', '.join(others)} overwrite each other: uninstall all of them, then install one"
+        elif not found and not others:
+            mend = f"pip install {name}"
+        rows.append({"name": name, "version": found or next(iter(others.values()), None), "mend": mend})
+    return rows
+
+
+def providers() -> list[dict[str, Any]]:
+    """For each provider whether it runs a toy network here, or why not and what to do."""
+    import numpy as np  # noqa: PLC0415 - the doctor must also speak where imports fail
+
+    from edge.session import PROVIDERS, open_session  # noqa: PLC0415
+
+    rows: list[dict[str, Any]] = []
+    for name in PROVIDERS:
+        try:
+            doubled = open_session(TOY, name).run(np.array([[1.0, 2.0]], np.float32))
+            works = bool((doubled == [[2.0, 4.0]]).all())
+            rows.append({"name": name, "runs": works, "why": None if works else f"it answers {doubled.tolist()}"})
+        except TankerEdgeError as error:
+            rows.append({"name": name, "runs": False, "why": f"{error.cause}; {error.mend}"})
+    return rows
+
+
+def models() -> list[dict[str, Any]]:
+    """Whether each shipped model is whole."""
+    from edge.catalogue import shipped_models  # noqa: PLC0415
+    from edge.model_card import load_card  # noqa: PLC0415
+
+    rows = []
+    for folder in shipped_models():
+        try:
+            load_card(folder)
+            rows.append({"name": folder.name, "whole": True, "why": None})
+        except TankerEdgeError as error:
+            rows.append({"name": folder.name, "whole": False, "why": str(error)})
+    return rows
+
+
+def examine() -> dict[str, Any]:
+    """Everything that the doctor knows."""
+    report: dict[str, Any] = {
+        "tanker_edge": __version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "packages": packages(),
+        "libraries": None,
+        "providers": [],
+        "models": [],
+    }
+    try:
+        check_native_libraries()
+        report["providers"], report["models"] = providers(), models()
+    except (TankerEdgeError, ImportError) as error:
+        report["libraries"] = str(error)
+    return report
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the report; exit 3 where the CPU cannot run the shipped models."""
+    report = examine()
+    if args.json:
+        print(json.dumps(report))
+    else:
+        _print(report)
+    cpu = any(p["name"] == "cpu" and p["runs"] for p in report["providers"])
+    well = cpu and report["libraries"] is None and all(m["whole"] for m in report["models"])
+    return 0 if well and not any(p["mend"] for p in report["packages"]) else 3
+
+
+def _print(report: dict[str, Any]) -> None:
+    print(f"tanker-edge {report['tanker_edge']}, Python {report['python']}, {report['system']}")
+    for row in report["packages"]:
+        print(f"  {row['name']:16s} {row['version'] or 'missing'}" + (f"   MEND: {row['mend']}" if row["mend"] else ""))
+    if report["libraries"]:
+        print(f"  MEND: {report['libraries']}", file=sys.stdout)
+    for row in report["providers"]:
+        print(f"  provider {row['name']:10s} " + ("runs" if row["runs"] else f"not here: {row['why']}"))
+    for row in report["models"]:
+        print(f"  model {row['name']:13s} " + ("whole" if row["whole"] else f"MEND: {row['why']}"))

@@ -1,0 +1,60 @@
+"""Golden answers: what a model must say of the sample scenes, replayed by every way in."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from edge.assets import samples_dir
+from edge.detector import load_detector
+from edge.document import build_document
+from edge.errors import ModelError
+from edge.model_card import GOLDEN
+from edge.pipeline import scan
+from edge.scene import open_scene
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CORNER_PX = 0.5
+"""Corners may differ by this much between builds of the runtime."""
+SCORE = 0.01
+
+
+def answer(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a document that must not change between runs, machines and ways in."""
+    rows = [{k: d[k] for k in ("kind", "score", "corners")} for d in document["detections"]]
+    return {"counts": document["counts"], "coverage": document["coverage"], "detections": rows}
+
+
+def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """What is not as it should be; nothing where all is well."""
+    if expected["counts"] != found["counts"]:
+        return [f"the counts are {found['counts']}, not {expected['counts']}"]
+    wrong = []
+    for i, (a, b) in enumerate(zip(expected["detections"], found["detections"], strict=True), 1):
+        off = max(abs(p - q) for c, d in zip(a["corners"], b["corners"], strict=True) for p, q in zip(c, d, strict=True))
+        if a["kind"] != b["kind"] or abs(a["score"] - b["score"]) > SCORE or off > CORNER_PX:
+            wrong.append(f"vessel {i} is {b['kind']} {b['score']} ({off:.2f} px off), not {a['kind']} {a['score']}")
+    return wrong
+
+
+def replay(folder: Path, provider: str = "cpu") -> list[str]:
+    """Count the sample scenes with a model and compare with its golden answers.
+
+    Raises:
+        ModelError: the model has no golden answers.
+    """
+    path = folder / GOLDEN
+    try:
+        golden = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(path, f"no golden answers ({error})", "get the model folder again") from None
+    detector = load_detector(folder, provider)
+    wrong = []
+    for name, expected in golden.items():
+        with open_scene(samples_dir() / name) as scene:
+            document = build_document(scene, detector, scan(scene, detector))
+        wrong += [f"{name}: {line}" for line in differences(expected, answer(document))]
+    return wrong

@@ -1,0 +1,199 @@
+"""What a model says of itself, read from the `card.json` beside it and checked against the files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CARD, GOLDEN, FINDER, TELLER = "card.json", "golden.json", "model.onnx", "kind.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class KindCard:
+    """The classifier that tells a tanker from another vessel on an aligned crop."""
+
+    chip_px: tuple[int, int]
+    """Width (along the vessel) and height of a crop, px."""
+    length_share: float
+    """Share of the crop's width that the vessel fills."""
+    tanker_above: float
+    """Belief from which a vessel is called a tanker, 0 to 1."""
+    other_below: float
+    """Belief up to which it is called other; between the two its kind is unknown."""
+    min_length_px: float
+    """Vessels shorter than this, px of the scene, keep the kind unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """The part of a card that the runtime acts on; `raw` holds all of it."""
+
+    name: str
+    version: str
+    folder: Path
+    sha256: str
+    """Of model.onnx, hexadecimal."""
+    tile_px: int
+    """Side of the tiles that the model is run on, px."""
+    multiple_px: int
+    """Sides of a batch must be multiples of this, px."""
+    gsd_m: tuple[float, float]
+    """Range of ground sample distances to resample a scene to, m/px."""
+    length_px: tuple[float, float]
+    """Shortest and longest vessel that training showed it, px of the working frame."""
+    score_threshold: float
+    """Vessels of at least this score are counted, 0 to 1."""
+    score_floor: float
+    """Vessels below this score are not even kept, 0 to 1."""
+    near: float
+    """A score within this of the threshold is marked as near it."""
+    nms_iou: float | None
+    """Rotated IoU above which two boxes are one vessel; None for a network that needs no suppression."""
+    kind: KindCard | None
+    """The classifier of kinds; None where every vessel's kind is unknown."""
+    raw: dict[str, Any] = field(repr=False, hash=False, compare=False)
+
+    @property
+    def finder_path(self) -> Path:
+        """The network that finds vessels."""
+        return self.folder / FINDER
+
+    @property
+    def kind_path(self) -> Path:
+        """The network that tells kinds."""
+        return self.folder / TELLER
+
+    @property
+    def golden_path(self) -> Path:
+        """Scenes with the answers that this model must give."""
+        return self.folder / GOLDEN
+
+
+class _Fields:
+    """Reads a card's fields; a wrong one is an error that names it."""
+
+    def __init__(self, path: Path, content: dict[str, Any]) -> None:
+        self._path, self._content = path, content
+
+    def get(self, name: str, kind: type | tuple[type, ...]) -> Any:
+        """The value at a dotted name.
+
+        Raises:
+            ModelError: there is none, or it is of another type.
+        """
+        value: Any = self._content
+        for part in name.split("."):
+            if not isinstance(value, dict) or part not in value:
+                raise ModelError(self._path, f"the card has no field `{name}`", "get the model folder again")
+            value = value[part]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ModelError(self._path, f"the card's field `{name}` has a wrong type", "get the model folder again")
+        return value
+
+    def share(self, name: str) -> float:
+        """A number in 0 .. 1."""
+        value = float(self.get(name, (int, float)))
+        if not 0 <= value <= 1:
+            raise ModelError(self._path, f"the card's field `{name}` is {value}, not in 0 .. 1", "mend the card")
+        return value
+
+    def pair(self, name: str) -> tuple[float, float]:
+        """Two positive numbers, low before high."""
+        value = self.get(name, list)
+        if len(value) != 2 or not all(isinstance(v, (int, float)) for v in value) or not 0 < value[0] <= value[1]:  # noqa: PLR2004
+            raise ModelError(self._path, f"the card's field `{name}` is not [low, high]", "mend the card")
+        return float(value[0]), float(value[1])
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of the model folder."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(path, "the file is not there", "name a model folder, see `tanker-edge models list`") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelError(path, f"cannot be read as JSON ({error})", "get the model folder again") from None
+    if not isinstance(content, dict):
+        raise ModelError(path, "is not a JSON object", "get the model folder again")
+    return content
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise ModelError(path, f"cannot be read ({error.strerror})", "get the model folder again") from None
+    return digest.hexdigest()
+
+
+def verify_file(folder: Path, name: str, expected: str) -> None:
+    """Refuse a file that is not the one that the card speaks of.
+
+    Raises:
+        ModelError: the hashes differ.
+    """
+    found = file_sha256(folder / name)
+    if found != expected:
+        raise ModelError(
+            folder / name,
+            f"is not the file of its card (sha256 {found[:12]}..., the card says {expected[:12]}...)",
+            "get the model folder again, or export it anew with `python -m training.export`",
+        )
+
+
+def _kind_card(fields: _Fields, content: dict[str, Any]) -> KindCard | None:
+    if content.get("kind") is None:
+        return None
+    width, height = fields.get("kind.chip_px", list)
+    return KindCard(
+        chip_px=(int(width), int(height)),
+        length_share=fields.share("kind.length_share"),
+        tanker_above=fields.share("kind.tanker_above"),
+        other_below=fields.share("kind.other_below"),
+        min_length_px=float(fields.get("kind.min_length_px", (int, float))),
+    )
+
+
+def load_card(folder: Path) -> ModelCard:
+    """Read `folder/card.json` and check the files that it names.
+
+    Raises:
+        ModelError: a file or a field is missing or wrong, or a hash is not the card's.
+    """
+    path = folder / CARD
+    content = _read_json(path)
+    fields = _Fields(path, content)
+    card = ModelCard(
+        name=fields.get("name", str),
+        version=fields.get("version", str),
+        folder=folder,
+        sha256=fields.get("files", dict).get(FINDER, ""),
+        tile_px=fields.get("input.tile_px", int),
+        multiple_px=fields.get("input.multiple_px", int),
+        gsd_m=fields.pair("range.gsd_m"),
+        length_px=fields.pair("range.length_px"),
+        score_threshold=fields.share("thresholds.score"),
+        score_floor=fields.share("thresholds.floor"),
+        near=fields.share("thresholds.near"),
+        nms_iou=None if content.get("head") == "end2end" else fields.share("thresholds.nms_iou"),
+        kind=_kind_card(fields, content),
+        raw=content,
+    )
+    for name in (FINDER, *([TELLER] if card.kind else [])):
+        verify_file(folder, name, fields.get("files", dict).get(name, "nothing"))
+    return card

@@ -1,0 +1,67 @@
+"""What the readers of the file formats share: the options, and the shape of what they give to `edge.scene`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge.geometry import Window
+    from edge.georef import Georef
+    from edge.scale import Pixels, Valid
+    from edge.stretch import Stretch
+
+GREY, COLOUR = 1, 3
+"""How many bands a picture is made of."""
+PER_CENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SceneOptions:
+    """How to read scenes; checked when made, so that a bad option is told before any file is opened."""
+
+    bands: tuple[int, ...] | None = None
+    """One band (grey) or three (red, green, blue), from 1; None lets the file say."""
+    gsd_m: float | None = None
+    """Metres per source px, over what the file says; None lets the file say."""
+    max_pixels: int = 400_000_000
+    """Largest picture (JPEG, PNG, WebP, BMP, GIF) that is decoded: those are held whole. A TIFF is read by windows."""
+    stretch: tuple[float, float] = (1.0, 99.0)
+    """Percentiles of the scene's valid px that become 0 and 255, where px are not 8 bit. See edge.stretch."""
+
+    def __post_init__(self) -> None:
+        """Check each option by itself."""
+        bands, gsd, (low, high) = self.bands, self.gsd_m, self.stretch
+        checks = (
+            ("--bands", bands is None or (len(bands) in (GREY, COLOUR) and min(bands) > 0), "one or three, from 1"),
+            ("--gsd", gsd is None or (math.isfinite(gsd) and gsd > 0), "metres per pixel, as in 0.5"),
+            ("--max-pixels", self.max_pixels > 0, "a number above 0"),
+            ("--stretch", 0 <= low < high <= PER_CENT, "two percentiles, the lower first, as in 1,99"),
+        )
+        for (option, fits, wanted), value in zip(checks, (bands, gsd, self.max_pixels, self.stretch), strict=True):
+            if not fits:
+                raise UsageError(option, f"{value} makes no sense", f"give {wanted}")
+
+
+class Source(Protocol):
+    """One open file."""
+
+    width: int
+    """Px."""
+    height: int
+    """Px."""
+    georef: Georef | None
+    """Where the px lie on the ground."""
+    stretch: Stretch | None
+    """How px became 8 bit; None where they were."""
+    warnings: list[str]
+    """What a user should know about how the file was read."""
+
+    def read(self, window: Window) -> tuple[Pixels, Valid]:
+        """RGB with shape (h, w, 3), 0 where not valid, and validity (h, w), of a window inside the frame."""
+
+    def close(self) -> None:
+        """Let go of the file; a second call does nothing."""

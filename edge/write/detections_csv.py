@@ -1,0 +1,37 @@
+"""CSV (RFC 4180, UTF-8, no byte order mark): one row a vessel, for spreadsheets and scripts."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from edge.write.atomic import write_text
+from edge.write.document_json import plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge.scene import Scene
+
+HEADER = ("scene", "lon", "lat", "kind", "score", "length_m", "beam_m", "heading_deg")
+
+
+def table(document: dict[str, Any]) -> str:
+    """Header and rows, ends of line CR LF; a cell is empty where nothing is known."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)  # its default dialect is that of RFC 4180
+    rows.writerow(HEADER)
+    for row in plain(document["detections"]):
+        lon, lat = row["lonlat"] or (None, None)
+        rows.writerow([document["scene"], lon, lat, *(row[key] for key in HEADER[3:])])
+    return text.getvalue()
+
+
+def write(document: dict[str, Any], path: Path, *, scene: Scene | None = None) -> None:  # noqa: ARG001 - as all writers
+    """Write the vessels to a file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_text(path, table(document))

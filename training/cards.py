@@ -1,0 +1,124 @@
+"""Write what a model says of itself: card.json for programs, MODEL_CARD.md for people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from training.steps import sha256_of, write_atomic
+
+GSD_M = (1.0, 2.0)
+"""Finer scenes are reduced and coarser ones enlarged to this range: whole factors reach it from any GSD up to 8 m."""
+LENGTH_PX = (8.0, 400.0)
+TILE_PX = 1024
+FLOOR, NEAR, NMS_IOU = 0.05, 0.1, 0.4
+TABLE = ("pictures", "vessels", "ap50", "ap50_95", "precision", "recall", "f1", "count_mae", "tanker_precision", "tanker_recall")
+
+
+def write_folder(
+    folder: Path,
+    name: str,
+    version: str,
+    head: str,
+    run: dict[str, Any],
+    parity: dict[str, float],
+    kinds: Path | None,
+    threshold: float,
+) -> None:
+    """Write card.json and MODEL_CARD.md beside model.onnx, and bring kind.onnx in."""
+    card: dict[str, Any] = {
+        "name": name,
+        "version": version,
+        "task": "obb",
+        "classes": ["tanker", "other", "unknown"] if kinds else ["unknown"],
+        "head": head,
+        "licence": "AGPL-3.0-or-later",
+        "files": {"model.onnx": sha256_of(folder / "model.onnx")},
+        "input": {"layout": "NHWC", "dtype": "uint8", "colour": "RGB", "tile_px": TILE_PX, "multiple_px": 32},
+        "output": "batch x anchors x (cx, cy, w, h px, score, angle rad)",
+        "range": {"gsd_m": list(GSD_M), "length_px": list(LENGTH_PX)},
+        "thresholds": {"score": threshold, "floor": FLOOR, "near": NEAR, "nms_iou": NMS_IOU},
+        "kind": None,
+        "training": run,
+        "onnx_parity": parity,
+        "metrics": {},
+    }
+    if kinds:
+        shutil.copyfile(kinds / "kind.onnx", folder / "kind.onnx")
+        card["files"]["kind.onnx"] = sha256_of(folder / "kind.onnx")
+        told = json.loads((kinds / "kinds.json").read_text())
+        card["kind"] = told["card"]
+        card["kind_training"] = {k: v for k, v in told.items() if k != "card"}
+    save_card(folder, card)
+
+
+def save_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write a card and the page for people that follows from it."""
+    write_atomic(folder / "card.json", json.dumps(card, indent=1) + "\n")
+    write_atomic(folder / "MODEL_CARD.md", page(card))
+
+
+def write_metrics(folder: Path, figures: dict[str, dict[str, Any]], threshold: float) -> None:
+    """Put the figures of training.evaluate into a card."""
+    card = json.loads((folder / "card.json").read_text())
+    card["metrics"] = {
+        "split": "val",
+        "threshold": threshold,
+        "command": f"python -m training.evaluate --model models/{card['name']} --data ../shared/data",
+        "by_set": {k: _rounded(v) for k, v in figures.items()},
+    }
+    save_card(folder, card)
+
+
+def _rounded(value: Any) -> Any:
+    """Floats with four digits, at any depth."""
+    if isinstance(value, float):
+        return round(value, 4)
+    return {k: _rounded(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def page(card: dict[str, Any]) -> str:
+    """MODEL_CARD.md."""
+    run = card["training"]
+    sets = "\n".join(f"- {s['name']}: {s['licence']}" for s in run.get("sources", [])) or "- none of this project's"
+    low, high = card["range"]["length_px"]
+    return f"""# {card["name"]} {card["version"]}
+
+Finds vessels as oriented boxes in overhead optical pictures of ports, terminals and open water, and says of each
+whether it is a tanker, another vessel, or of unknown kind.
+
+**For**: counting vessels and tankers at oil terminals in satellite and aerial pictures of 0.3 to 10 m a pixel, with a
+person who looks at the answer.
+**Not for**: navigation, collision avoidance, targeting, law enforcement without a person's check, SAR or infrared
+pictures, oblique views, or as proof that a place had *no* vessel.
+**Where it fails**: vessels under {low:.0f} px or over {high:.0f} px (in the working frame); small craft in marinas; hulls in deep
+shadow or under cloud; barges loaded like quays. Whether a vessel is a tanker rests on about twenty real ships and on
+rendered ones: read the figures with that in mind.
+
+Input: uint8 RGB tiles of {card["input"]["tile_px"]} px. A scene of known GSD is resampled to {card["range"]["gsd_m"][0]} to {card["range"]["gsd_m"][1]} m/px.
+Score threshold {card["thresholds"]["score"]}. Licence {card["licence"]} (derived from ultralytics weights).
+
+## Trained on
+
+{sets}
+
+Steps {run.get("steps_done", "-")}, data {run.get("data_sha256", "-")[:16]}, start {run.get("start_sha256", "-")[:16]}; all settings are in card.json.
+
+## Figures on val
+
+{_figures(card["metrics"])}
+"""
+
+
+def _figures(metrics: dict[str, Any]) -> str:
+    """A table by set."""
+    if not metrics:
+        return "Not measured yet: run `python -m training.evaluate --write-card`."
+    head = "| set | " + " | ".join(TABLE) + " |\n|---|" + "---|" * len(TABLE) + "\n"
+    rows = []
+    for name, row in metrics["by_set"].items():
+        cells = ("-" if row[k] is None else f"{row[k]:.3f}" if isinstance(row[k], float) else str(row[k]) for k in TABLE)
+        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+    return f"Rotated IoU 0.5, threshold {metrics['threshold']}, by `{metrics['command']}`.\n\n{head}" + "\n".join(rows)

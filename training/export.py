@@ -1,0 +1,188 @@
+"""A trained network -> a model folder: ONNX, card, golden answers, MODEL_CARD.md.
+
+    python -m training.export --run runs/vessel-n --kinds runs/kinds --name vessel-n --out models
+
+The graph takes uint8 NHWC RGB of any multiple of 32 px a side and any batch, casts and scales inside, and gives
+(batch, anchors, 6): centre x, centre y, width, height in px, score 0..1, angle in radians. Suppression and the gathering
+of survivors stay outside, where they are exact on oriented boxes. After writing, the graph is compared with the torch
+network on pictures; the step fails if they differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+
+from training.cards import write_folder
+from training.networks import load_network
+from training.steps import finish, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+OPSET = 17
+"""onnxruntime 1.18 reads up to 21, TensorRT 8.6 (JetPack 6) and OpenVINO read 17."""
+MAX_BOX_DIFFERENCE_PX = 0.05
+MAX_SCORE_DIFFERENCE = 1e-4
+
+
+class Finder(torch.nn.Module):
+    """Pixels in, boxes out: what the runtime needs and no more."""
+
+    def __init__(self, network: Any, class_index: int) -> None:
+        """Wrap a network; keep the score of one class."""
+        super().__init__()
+        self.network, self.class_index = network, class_index
+        head = network.model[-1]
+        head.export, head.dynamic, head.format = True, True, "onnx"
+        head.end2end = getattr(head, "one2one_cv2", None) is not None
+        self.rows_last = not head.end2end
+        head.postprocess = lambda rows: rows  # no top-300: nothing is capped
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(n, h, w, 3) uint8 RGB -> (n, anchors, 6)."""
+        x = pixels.permute(0, 3, 1, 2).float() / 255.0
+        rows = self.network(x)
+        if self.rows_last:
+            rows = rows.permute(0, 2, 1)
+        box, score, angle = rows[..., :4], rows[..., 4 + self.class_index : 5 + self.class_index], rows[..., -1:]
+        return torch.cat([box, score, angle], -1)
+
+
+def ship_index(network: Any) -> int:
+    """Index of the class that means vessel."""
+    return next(int(i) for i, name in network.names.items() if name in ("ship", "vessel"))
+
+
+def export_graph(module: torch.nn.Module, example: torch.Tensor, path: Path, axes: dict[int, str], meta: dict[str, str]) -> None:
+    """Trace a module to ONNX, with metadata, checked by onnx itself."""
+    part = path.with_name(f".{path.name}.part")
+    with torch.no_grad():
+        torch.onnx.export(
+            module,
+            (example,),
+            str(part),
+            input_names=["images"],
+            output_names=["output0"],
+            dynamic_axes={"images": axes, "output0": {0: "batch"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    graph = onnx.load(str(part))
+    try:
+        import onnxslim  # noqa: PLC0415 - optional: a smaller graph, the same answers
+
+        graph = onnxslim.slim(graph)
+    except ImportError:
+        print("onnxslim is not installed: the graph stays as traced", file=sys.stderr)
+    for key, value in meta.items():
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.checker.check_model(graph)
+    onnx.save(graph, str(part))
+    part.replace(path)
+
+
+def metadata(network: Any, task: str, size: int, names: dict[int, str]) -> dict[str, str]:
+    """The entries that ultralytics writes, so that its tools know the file."""
+    return {
+        "description": "tanker-edge vessel model, derived from ultralytics YOLO",
+        "author": "tanker-edge",
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "license": "AGPL-3.0-or-later",
+        "stride": str(int(max(network.stride))),
+        "task": task,
+        "batch": "1",
+        "imgsz": str([size, size]),
+        "names": str(names),
+        "channels": "3",
+    }
+
+
+def parity(module: torch.nn.Module, path: Path, pictures: Sequence[NDArray[np.uint8]]) -> dict[str, float]:
+    """Largest differences between torch and ONNX on pictures (h, w, 3), over boxes that anybody would keep.
+
+    Raises:
+        SystemExit: they differ by more than rounding.
+    """
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    box = score = 0.0
+    compared = 0
+    for picture in pictures:
+        batch = picture[None]
+        with torch.no_grad():
+            ours = module(torch.from_numpy(batch)).numpy()[0]
+        theirs = session.run(None, {"images": batch})[0][0]
+        score = max(score, float(np.abs(ours[:, 4] - theirs[:, 4]).max()))
+        keep = ours[:, 4] > 0.05  # noqa: PLR2004 - boxes of unlikely vessels are never used
+        compared += int(keep.sum())
+        if keep.any():
+            box = max(box, float(np.abs(ours[keep] - theirs[keep])[:, :4].max()))
+    if box > MAX_BOX_DIFFERENCE_PX or score > MAX_SCORE_DIFFERENCE:
+        message = f"{path}: ONNX differs from torch by {box:.3g} px and {score:.3g} in score; not usable"
+        raise SystemExit(message)
+    return {"pictures": len(pictures), "boxes": compared, "max_box_px": box, "max_score": score}
+
+
+def sample_pictures(dataset: Path | None, size: int, most: int = 8) -> list[NDArray[np.uint8]]:
+    """Val tiles (size, size, 3) RGB for the parity check; noise where there is no dataset."""
+    paths = sorted((dataset / "images" / "val").glob("*.jpg"))[:: 37][:most] if dataset else []
+    pictures = []
+    for path in paths:
+        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        canvas = np.zeros((size, size, 3), np.uint8)
+        crop = pixels[:size, :size, ::-1]
+        canvas[: crop.shape[0], : crop.shape[1]] = crop
+        pictures.append(canvas)
+    return pictures or [np.random.default_rng(0).integers(0, 255, (size, size, 3), np.uint8)]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the step."""
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, help="folder of training.train")
+    parser.add_argument("--weights", type=Path, help="any ultralytics OBB checkpoint that knows `ship`, as a baseline")
+    parser.add_argument("--kinds", type=Path, help="folder of training.kinds; without it kinds stay unknown")
+    parser.add_argument("--name", required=True, help="name of the model")
+    parser.add_argument("--version", default="1")
+    parser.add_argument("--out", type=Path, default=Path("models"))
+    parser.add_argument("--dataset", type=Path, help="tiles for the parity check")
+    parser.add_argument("--conf", type=float, default=0.3, help="score from which a vessel counts")
+    args = parser.parse_args(argv)
+    if (args.run is None) == (args.weights is None):
+        parser.error("give --run or --weights")
+    checkpoint = args.weights or args.run / "last.pt"
+    network = load_network(checkpoint)
+    module = Finder(network, ship_index(network)).eval()
+    network.fuse(verbose=False)
+    folder = args.out / args.name
+    folder.mkdir(parents=True, exist_ok=True)
+    size = 320
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    names = {0: "vessel"}
+    axes = {0: "batch", 1: "height", 2: "width"}
+    with torch.no_grad():
+        module(example)  # builds the anchors once before they are traced
+    export_graph(module, example, folder / "model.onnx", axes, metadata(network, "obb", 1024, names))
+    checked = parity(module, folder / "model.onnx", sample_pictures(args.dataset, 640))
+    run = json.loads((args.run / "train.json").read_text()) if args.run else {"baseline": sha256_of(checkpoint)}
+    head = "end2end" if not module.rows_last else "raw"
+    write_folder(folder, args.name, args.version, head, run, checked, args.kinds, args.conf)
+    finish(step="export", out=str(folder), head=head, parity=checked, bytes=(folder / "model.onnx").stat().st_size)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
