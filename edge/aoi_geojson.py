@@ -41,8 +41,9 @@ def parse(path: Path) -> tuple[list[list[Floats]], CRS | None]:
         for coordinates in _polygons(document):
             rings = [_ring(ring) for ring in coordinates]
             polygons += [rings] if rings else []
-    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        raise AoiError(path, f"is not valid GeoJSON ({error})", _EXPORT) from error
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise AoiError(path, f"is not valid GeoJSON ({reason})", _EXPORT) from error
     if not polygons:
         raise AoiError(path, "has no polygon in it", _EXPORT)
     return polygons, _crs(path, document.get("crs"))

@@ -21,7 +21,7 @@ COMMANDS = {
     "doctor": "what is installed, what runs, what is missing",
 }
 """Subcommands, each a module of edge.commands with add_arguments() and main()."""
-NEEDS_LIBRARIES = ("count",)
+NEEDS_LIBRARIES = ("count", "models")
 """Subcommands that load OpenCV and rasterio, and so need their system libraries."""
 
 
@@ -46,13 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((w for w in words if w in COMMANDS), None)
-    args = build_parser(command).parse_args(words)
     try:
         if command in NEEDS_LIBRARIES:
-            check_native_libraries()
+            check_native_libraries()  # before the command is imported, and OpenCV with it
+        args = build_parser(command).parse_args(words)
         return int(importlib.import_module(f"edge.commands.{args.command}").main(args))
     except TankerEdgeError as error:
-        if args.debug:
+        if "--debug" in words:
             raise
         hint = " (--help lists the options)" if isinstance(error, UsageError) else ""
         print(f"tanker-edge: {error}{hint}", file=sys.stderr)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.detections import Detections
 from edge.geometry import Floats, envelopes, overlapping_pairs, paired_iou
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def suppress(detections: Detections, iou: float) -> Detections:

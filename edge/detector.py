@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from edge.decode import decode
 from edge.kinds import KindTeller
 from edge.model_card import ModelCard, load_card
@@ -15,6 +13,7 @@ from edge.session import Session, open_session
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge.detections import Detections

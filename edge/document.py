@@ -8,10 +8,10 @@ import numpy as np
 
 from edge.count import count
 from edge.detections import Detections, Kind
-from edge.geometry import Floats
 
 if TYPE_CHECKING:
     from edge.detector import Detector
+    from edge.geometry import Floats
     from edge.pipeline import ScanResult
     from edge.scene import Scene
 
@@ -72,7 +72,9 @@ def _odd_sizes(detector: Detector, result: ScanResult) -> list[str]:
     strange = int(((lengths < low) | (lengths > high)).sum())
     if not strange:
         return []
-    return [f"{strange} vessel(s) are shorter or longer than the {low:.0f} to {high:.0f} px that the model was trained on"]
+    return [
+        f"{strange} vessel(s) are shorter or longer than the {low:.0f} to {high:.0f} px that the model was trained on"
+    ]
 
 
 def headings(scene: Scene, found: Detections) -> Floats | None:
@@ -81,10 +83,10 @@ def headings(scene: Scene, found: Detections) -> Floats | None:
     The forward azimuth between the ends of the box, on a sphere: over one vessel the ellipsoid makes no difference.
     """
     ahead = np.stack([np.cos(found.xywhr[:, 4]), np.sin(found.xywhr[:, 4])], 1) * found.xywhr[:, 2:3] / 2
-    ends = [scene.to_lonlat(found.xywhr[:, :2] + sign * ahead) for sign in (-1, 1)]
-    if ends[0] is None or ends[1] is None:
+    stern, bow = (scene.to_lonlat(found.xywhr[:, :2] + sign * ahead) for sign in (-1, 1))
+    if stern is None or bow is None:
         return None
-    (lon0, lat0), (lon1, lat1) = (np.deg2rad(e).T for e in ends)
+    (lon0, lat0), (lon1, lat1) = np.deg2rad(stern).T, np.deg2rad(bow).T
     east = np.sin(lon1 - lon0) * np.cos(lat1)
     north = np.cos(lat0) * np.sin(lat1) - np.sin(lat0) * np.cos(lat1) * np.cos(lon1 - lon0)
     return np.asarray(np.rad2deg(np.arctan2(east, north)) % 180)
@@ -96,21 +98,19 @@ def _detections(scene: Scene, detector: Detector, result: ScanResult, found: Det
     lonlat = scene.to_lonlat(found.xywhr[:, :2])
     outline = scene.to_lonlat(corners.reshape(-1, 2))
     bearing = headings(scene, found)
-    rows = []
-    for i in range(len(found)):
-        rows.append(
-            {
-                "id": i + 1,
-                "kind": Kind(int(found.kind[i])).label,
-                "score": round(float(found.score[i]), 4),
-                "kind_score": _rounded(float(found.kind_score[i]), 4),
-                "corners": np.round(corners[i], 2).tolist(),
-                "length_m": _rounded(found.xywhr[i, 2] * metres, 1) if metres else None,
-                "beam_m": _rounded(found.xywhr[i, 3] * metres, 1) if metres else None,
-                "heading_deg": round(float(bearing[i]), 1) % 180 if bearing is not None else None,
-                "lonlat": np.round(lonlat[i], 7).tolist() if lonlat is not None else None,
-                "corners_lonlat": np.round(outline[4 * i : 4 * i + 4], 7).tolist() if outline is not None else None,
-                "near_threshold": bool(found.score[i] < result.threshold + detector.card.near),
-            }
-        )
-    return rows
+    return [
+        {
+            "id": i + 1,
+            "kind": Kind(int(found.kind[i])).label,
+            "score": round(float(found.score[i]), 4),
+            "kind_score": _rounded(float(found.kind_score[i]), 4),
+            "corners": np.round(corners[i], 2).tolist(),
+            "length_m": _rounded(found.xywhr[i, 2] * metres, 1) if metres else None,
+            "beam_m": _rounded(found.xywhr[i, 3] * metres, 1) if metres else None,
+            "heading_deg": round(float(bearing[i]), 1) % 180 if bearing is not None else None,
+            "lonlat": np.round(lonlat[i], 7).tolist() if lonlat is not None else None,
+            "corners_lonlat": np.round(outline[4 * i : 4 * i + 4], 7).tolist() if outline is not None else None,
+            "near_threshold": bool(found.score[i] < result.threshold + detector.card.near),
+        }
+        for i in range(len(found))
+    ]

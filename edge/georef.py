@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import rasterio.errors
 import rasterio.warp
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from edge.geometry import Floats
 
+GDAL_ERRORS: tuple[type[Exception], ...] = (rasterio.errors.RasterioError, rasterio.errors.CRSError, CPLE_BaseError)
+"""All that rasterio raises. The last has no public name, and comes through where rasterio forgets to wrap it."""
 WGS84 = CRS.from_epsg(4326)
 _RADIUS_M = 6378137.0
 _ECCENTRICITY2 = 0.00669437999014
@@ -43,6 +46,11 @@ class Georef:
     def to_ground(self, xy: Floats) -> Floats:
         """Source px (n, 2) -> coordinates (n, 2) of the scene's CRS, east first."""
         return _affine(self._forward, xy)
+
+    def covers(self, width: int, height: int) -> bool:
+        """Whether a scene of width x height px has a longitude and latitude all over."""
+        grid = np.stack(np.meshgrid([0.0, width / 2, width], [0.0, height / 2, height]), 2).reshape(-1, 2)
+        return bool(np.isfinite(self.to_lonlat(grid)).all())
 
     def to_lonlat(self, xy: Floats) -> Floats:
         """Source px (n, 2) -> WGS 84 longitude and latitude (n, 2), degrees; NaN where the projection has none."""
@@ -109,7 +117,7 @@ def reproject(source: CRS, target: CRS, points: Floats) -> Floats:
     if known.any():
         try:
             x, y = rasterio.warp.transform(source, target, points[known, 0], points[known, 1])
-        except (rasterio.errors.RasterioError, rasterio.errors.CRSError):
+        except GDAL_ERRORS:
             return out
         out[known] = np.stack([x, y], 1)
     out[~np.isfinite(out).all(1)] = np.nan

@@ -34,7 +34,9 @@ def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[s
         return [f"the counts are {found['counts']}, not {expected['counts']}"]
     wrong = []
     for i, (a, b) in enumerate(zip(expected["detections"], found["detections"], strict=True), 1):
-        off = max(abs(p - q) for c, d in zip(a["corners"], b["corners"], strict=True) for p, q in zip(c, d, strict=True))
+        off = max(
+            abs(p - q) for c, d in zip(a["corners"], b["corners"], strict=True) for p, q in zip(c, d, strict=True)
+        )
         if a["kind"] != b["kind"] or abs(a["score"] - b["score"]) > SCORE or off > CORNER_PX:
             wrong.append(f"vessel {i} is {b['kind']} {b['score']} ({off:.2f} px off), not {a['kind']} {a['score']}")
     return wrong

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 CHIPS_AT_ONCE = 32
 
 
-def aligned_chip(pixels: NDArray[np.uint8], box: Floats, chip_px: tuple[int, int], length_share: float) -> NDArray[np.uint8]:
+def aligned_chip(
+    pixels: NDArray[np.uint8], box: Floats, chip_px: tuple[int, int], length_share: float
+) -> NDArray[np.uint8]:
     """The crop (h, w, 3) uint8 round one box (5,) xywhr px of `pixels` (H, W, 3): the vessel lies along x.
 
     The vessel fills `length_share` of the crop's width. Pixels are averaged where the crop is coarser than the picture.

@@ -2,8 +2,8 @@
 
 A tile owns the vessels whose centre lies in its core. Two tiles that see the same vessel place its centre a little
 apart, so at a seam both or neither might own it: each tile therefore also offers what lies within a narrow band round
-its core, and of offers from different tiles that overlap as oriented boxes the best one stays. Hulls side by side do not
-overlap as oriented boxes, so rafted vessels stay two. Only boxes near a seam are ever compared.
+its core, and of offers from different tiles that overlap as oriented boxes the best one stays. Hulls side by side do
+not overlap as oriented boxes, so rafted vessels stay two. Only boxes near a seam are ever compared.
 
 Where vessels may be longer than the overlap (the GSD is not known), a tile may see a part only: a box that ends at a
 tile's inner edge is replaced by the whole box of another tile, or joined with the part beyond.
@@ -98,12 +98,12 @@ class SeamMerger:
         beyond = np.concatenate([bounds[:, :2] <= window[:2], bounds[:, 2:] >= window[2:]], 1)
         # Half open, as the cores are: a centre on the border belongs to one tile only.
         centre = rows.xywhr[:, :2]
-        inside = ((centre >= open_ended[:2]) & (centre < open_ended[2:])).all(1)
-        owned = ((centre >= open_ended[:2] - band[:, None]) & (centre < open_ended[2:] + band[:, None])).all(1)
+        inside = np.all((centre >= open_ended[:2]) & (centre < open_ended[2:]), axis=1)
+        owned = np.all((centre >= open_ended[:2] - band[:, None]) & (centre < open_ended[2:] + band[:, None]), axis=1)
         low, high = open_ended[:2] + band[:, None], open_ended[2:] - band[:, None]
         reach = np.concatenate([bounds[:, :2] < low, bounds[:, 2:] > high], 1)
-        cut = ((near | beyond) & inner).any(1)
-        return _Offers(rows, np.full(len(rows), tile.index), owned, inside, cut, reach.any(1))
+        cut = np.any((near | beyond) & inner, axis=1)
+        return _Offers(rows, np.full(len(rows), tile.index), owned, inside, cut, np.any(reach, axis=1))
 
 
 def _join(parts: list[_Offers]) -> _Offers:

@@ -82,7 +82,7 @@ class _Fields:
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         self._path, self._content = path, content
 
-    def get(self, name: str, kind: type | tuple[type, ...]) -> Any:
+    def get(self, name: str, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401 - of the type that was asked for
         """The value at a dotted name.
 
         Raises:

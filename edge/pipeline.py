@@ -15,9 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from edge.detections import Detections
 from edge.errors import SceneError, UsageError
 from edge.merge import SeamMerger
 from edge.preprocess import fit_tile, stack
@@ -27,9 +24,11 @@ from edge.tiling import Tile, plan_tiles
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge.aoi import Aoi
+    from edge.detections import Detections
     from edge.detector import Detector
     from edge.geometry import Window
     from edge.scene import Scene
@@ -132,8 +131,8 @@ def plan_scan(scene: Scene, detector: Detector, options: ScanOptions) -> Plan:
     else:
         overlap = min(round(card.length_px[1]), card.tile_px // 2)
         warnings.append(
-            f"the GSD is not known (--gsd): nothing is given in metres, and vessels longer than {overlap / scale.factor:.0f} px "
-            "may be found in parts"
+            "the GSD is not known (--gsd): nothing is given in metres, and vessels longer than "
+            f"{overlap / scale.factor:.0f} px may be found in parts"
         )
     if max(width, height) <= tile_px:
         overlap = 0
@@ -200,7 +199,9 @@ class _Worker:
         return self._aoi.mask(core, self._plan.scale) if self._aoi else None
 
 
-def _in_order(work: _Worker, chunks: list[Sequence[Tile]], threads: int) -> Iterator[tuple[list[_Outcome], float, float]]:
+def _in_order(
+    work: _Worker, chunks: Sequence[Sequence[Tile]], threads: int
+) -> Iterator[tuple[list[_Outcome], float, float]]:
     """Results in the order of the chunks, with a bounded number of them under way; an error stops all of it."""
     with ThreadPoolExecutor(threads, thread_name_prefix="scan") as pool:
         pending: deque[Future[tuple[list[_Outcome], float, float]]] = deque()
@@ -252,7 +253,9 @@ def scan(
     merger = SeamMerger(plan.width, plan.height)
     counts, spent, errors = TileCounts(planned=len(tiles)), {"read": 0.0, "infer": 0.0}, []
     asked = covered = done = 0
-    for outcomes, reading, inferring in _in_order(_Worker(scene, detector, plan, aoi), chunks, options.threads or cores()):
+    for outcomes, reading, inferring in _in_order(
+        _Worker(scene, detector, plan, aoi), chunks, options.threads or cores()
+    ):
         spent["read"] += reading
         spent["infer"] += inferring
         for outcome in outcomes:

@@ -91,6 +91,9 @@ class Scene:
         self.stretch: dict[str, Any] | None = source.stretch.record() if source.stretch else None
         """How px became 8 bit, for the document; None where they were."""
         self.georef = source.georef
+        self._on_earth = self.georef is not None and self.georef.covers(self.width, self.height)
+        if self.georef and not self._on_earth:
+            self.warnings.append("its CRS does not lead to longitude and latitude: positions are left out")
         self._source = source
         self._lock = threading.Lock()
         self.gsd_m = self._settle_gsd(gsd_m)
@@ -177,7 +180,7 @@ class Scene:
 
     def to_lonlat(self, xy: Floats) -> Floats | None:
         """Source px (n, 2) -> WGS 84 longitude and latitude (n, 2), degrees; None where not georeferenced."""
-        return self.georef.to_lonlat(xy) if self.georef else None
+        return self.georef.to_lonlat(xy) if self.georef and self._on_earth else None
 
     def to_ground(self, xy: Floats) -> Floats | None:
         """Source px (n, 2) -> coordinates (n, 2) of the scene's CRS; None where not georeferenced."""
@@ -185,7 +188,7 @@ class Scene:
 
     def from_lonlat(self, lonlat: Floats) -> Floats | None:
         """WGS 84 degrees (n, 2) -> source px (n, 2); None where not georeferenced."""
-        return self.georef.from_lonlat(lonlat) if self.georef else None
+        return self.georef.from_lonlat(lonlat) if self.georef and self._on_earth else None
 
     def close(self) -> None:
         """Close the file. A read under way ends first."""

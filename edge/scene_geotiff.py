@@ -10,11 +10,11 @@ import numpy as np
 import rasterio
 import rasterio.windows
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 
 from edge.errors import SceneError
 from edge.geometry import Window
-from edge.georef import Georef
+from edge.georef import GDAL_ERRORS, Georef
 from edge.row_cache import CAPACITY_PX, RowCache
 from edge.scene_bands import all_valid, choose_bands, find_palette, is_plain_8_bit, pixel_type, read_valid
 from edge.scene_source import COLOUR
@@ -33,6 +33,7 @@ _GDAL = {
     "GDAL_CACHEMAX": _CACHE_MB,  # of decoded blocks, not 5 % of the machine
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # an archive folder has many files; only the sidecars of this one matter
 }
+_READ_ERRORS: tuple[type[Exception], ...] = (*GDAL_ERRORS, MemoryError)
 _AGAIN = "copy or download it again"
 _WARNING_FILTERS = threading.Lock()
 """Python's warning filters are one list for all threads."""
@@ -75,7 +76,7 @@ class GeoTiff:
             with rasterio.Env(**_GDAL), _WARNING_FILTERS, warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 return rasterio.open(self._path.absolute(), driver="GTiff")
-        except RasterioError as error:
+        except GDAL_ERRORS as error:
             raise SceneError(self._path, f"is not a whole TIFF ({_first_line(error)})", _AGAIN) from error
 
     def _check(self, max_pixels: int) -> None:
@@ -164,7 +165,7 @@ class GeoTiff:
             with rasterio.Env(**_GDAL):
                 raw = self._file.read(bands, window=part, out_shape=(len(bands), height, width))
                 valid = read_valid(self._file, self._bands, part, (height, width))
-        except (RasterioError, MemoryError) as error:
+        except _READ_ERRORS as error:
             cause = f"columns {window.x} to {window.right}, rows {window.y} to {window.bottom} cannot be read"
             raise SceneError(self._path, f"{cause} ({_first_line(error)})", _AGAIN) from error
         if raw.dtype.kind == "f":

@@ -61,7 +61,7 @@ class Header:
     orientation: int = _UPRIGHT
     """EXIF orientation; 1 is upright."""
     control: tuple[int, int] = (0, 0)
-    """Start and end of the bytes that make a PNG an animation; without them all versions of OpenCV read the same picture."""
+    """Start and end of the bytes that make a PNG an animation; all versions of OpenCV read the same picture without."""
 
 
 _CUT_OFF = "is cut off before its end"

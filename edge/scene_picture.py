@@ -63,6 +63,8 @@ class Picture:
             self.warnings.append(
                 f"EXIF orientation {header.orientation} is not applied: coordinates are those of the stored pixels"
             )
+        if _has_world_file(path):
+            self.warnings.append("its world file is not used: convert both to a GeoTIFF, by gdal_translate -a_srs")
         if self._valid is not None and not self._valid.any():
             self.warnings.append("every pixel is transparent: there is nothing to score")
 
@@ -92,6 +94,12 @@ class Picture:
         """Let go of the px."""
         self._pixels = np.empty((0, 0, 1), np.uint8)
         self._valid = None
+
+
+def _has_world_file(path: Path) -> bool:
+    """Whether a file beside it would place it on the ground: scene.jgw, scene.jpgw or scene.wld for scene.jpg."""
+    suffix = path.suffix
+    return any(path.with_suffix(s).exists() for s in (suffix[:2] + suffix[-1:] + "w", suffix + "w", ".wld") if suffix)
 
 
 def _too_large(path: Path, cause: str, limit: int) -> SceneError:

@@ -6,6 +6,7 @@ centre lies in a core is whole in that core's tile, so one tile sees all of ever
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from edge.geometry import Window
@@ -34,7 +35,7 @@ def _starts(extent: int, tile: int, overlap: int) -> list[int]:
 
 def _cores(starts: list[int], extent: int, tile: int) -> list[tuple[int, int]]:
     """Owned (start, stop) along one axis: neighbours meet in the middle of what they share."""
-    cuts = [(b + a + tile) // 2 for a, b in zip(starts, starts[1:], strict=False)]
+    cuts = [(b + a + tile) // 2 for a, b in itertools.pairwise(starts)]
     return list(zip([0, *cuts], [*cuts, extent], strict=True))
 
 
@@ -52,7 +53,7 @@ def plan_tiles(width: int, height: int, tile: int, overlap: int) -> list[Tile]:
         raise ValueError(msg)
     columns, rows = _starts(width, tile, overlap), _starts(height, tile, overlap)
     spans_x, spans_y = _cores(columns, width, tile), _cores(rows, height, tile)
-    tiles = []
+    tiles: list[Tile] = []
     for y, (top, bottom) in zip(rows, spans_y, strict=True):
         for x, (left, right) in zip(columns, spans_x, strict=True):
             core = Window(left, top, right - left, bottom - top)

@@ -21,7 +21,13 @@ HARBOUR = Affine(0.5, 0.0, 551000.0, 0.0, -0.5, 4182000.0)
 """0.5 m px in UTM zone 10, San Francisco bay."""
 
 
-def write_tiff(path: Path, bands: NDArray[Any], *, mask: NDArray[np.bool_] | None = None, **profile: Any) -> Path:
+def ground(transform: Affine, x: float, y: float) -> tuple[float, float]:
+    """Where a px lies. Spelled out: affine 2 multiplies by *, affine 3 by @ and warns of *."""
+    a, b, c, d, e, f = transform[:6]
+    return a * x + b * y + c, d * x + e * y + f
+
+
+def write_tiff(path: Path, bands: NDArray[Any], *, mask: NDArray[np.bool_] | None = None, **profile: Any) -> Path:  # noqa: ANN401
     """Bands (bands, h, w) as a TIFF; `crs` and `transform` as asked, none by default; an internal mask if given."""
     count, height, width = bands.shape
     interpretation, colormap = profile.pop("colorinterp", None), profile.pop("colormap", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,9 +19,7 @@ from edge.geometry import Window
 from edge.scene import Scale, SceneOptions, open_scene
 from edge.scene_header import PICTURES, kind_of, read_header
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+OPEN_FILES = Path("/proc/self/fd")
 RNG = np.random.default_rng(11)
 NOISE = RNG.integers(0, 256, (64, 80, 3), np.uint8)
 
@@ -171,9 +169,7 @@ def test_zero_size(tmp_path: Path) -> None:
     assert "0 x 0 pixels" in _refused(tmp_path / "scene.gif").cause
 
 
-def test_a_decompression_bomb_is_refused_before_it_is_decoded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "imdecode", None)  # calling it fails the test
     (tmp_path / "bomb.png").write_bytes(png(60_000, 60_000, b""))
     error = _refused(tmp_path / "bomb.png")
@@ -245,8 +241,11 @@ def test_complex_px(tmp_path: Path) -> None:
 
 
 def test_cmyk_tiff(tmp_path: Path) -> None:
-    path = write_tiff(tmp_path / "scene.tif", np.ones((4, 8, 8), np.uint8), photometric="CMYK")
-    assert "CMYK" in _refused(path).cause
+    inks = np.zeros((4, 8, 8), np.uint16)
+    inks[1:3] = 65535  # magenta and yellow make red
+    with open_scene(write_tiff(tmp_path / "8.tif", (inks >> 8).astype(np.uint8), photometric="CMYK")) as scene:
+        assert (scene.read(Window(0, 0, 8, 8), Scale())[0] == (255, 0, 0)).all()
+    assert "CMYK" in _refused(write_tiff(tmp_path / "16.tif", inks, photometric="CMYK")).cause
 
 
 def test_a_header_that_lies_about_the_size(tmp_path: Path) -> None:
@@ -267,13 +266,13 @@ def test_an_animation_without_frames_is_its_still_picture(tmp_path: Path) -> Non
         assert (scene.read(Window(0, 0, 2, 2), Scale())[0] == 90).all()
 
 
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="needs /proc")
 def test_files_are_let_go_of_when_opening_fails(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "scene.tif", NOISE.transpose(2, 0, 1))
-    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    before = len(list(OPEN_FILES.iterdir()))
     for _ in range(5):
         _refused(path, SceneOptions(bands=(9,)))
-    after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    assert after == before
+    assert len(list(OPEN_FILES.iterdir())) == before
 
 
 def test_opening_in_many_threads_leaks_no_warning(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 from edge import preflight
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
 
@@ -92,3 +94,36 @@ def test_loading_the_check_loads_nothing_heavy() -> None:
     code = "import sys, edge.preflight; print(sorted({'cv2', 'numpy', 'rasterio', 'onnxruntime'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def bare_system(tmp_path: Path) -> dict[str, str]:
+    """The environment of a system that lacks libxcb: OpenCV does not load, in the loader's words."""
+    (tmp_path / "cv2.py").write_text('raise ImportError("libxcb.so.1: cannot open shared object file: No such file")\n')
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])}
+
+
+def _tanker_edge(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from edge.cli import main; raise SystemExit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_counting_on_a_bare_system_names_the_library(bare_system: dict[str, str]) -> None:
+    done = _tanker_edge(bare_system, "count", "scene.tif")
+    assert done.returncode == 3
+    assert "cv2: the system library libxcb.so.1 is missing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_doctor_finds_it_on_a_bare_system(bare_system: dict[str, str]) -> None:
+    done = _tanker_edge(bare_system, "doctor")
+    assert done.returncode == 3
+    assert "libxcb.so.1" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["models"]])
+def test_what_needs_no_pixels_works_on_a_bare_system(bare_system: dict[str, str], words: list[str]) -> None:
+    done = _tanker_edge(bare_system, *words)
+    assert (done.returncode, done.stderr) == (0, "")

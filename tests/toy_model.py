@@ -76,4 +76,4 @@ def finder(path: Path, cell: int = 8) -> Path:
 
 
 if __name__ == "__main__":
-    print(doubler(Path(__file__).parent.parent / "edge" / "commands" / "toy.onnx"))
+    doubler(Path(__file__).parent.parent / "edge" / "commands" / "toy.onnx")

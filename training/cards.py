@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.steps import sha256_of, write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GSD_M = (1.0, 2.0)
 """Finer scenes are reduced and coarser ones enlarged to this range: whole factors reach it from any GSD up to 8 m."""
 LENGTH_PX = (8.0, 400.0)
 TILE_PX = 1024
 FLOOR, NEAR, NMS_IOU = 0.05, 0.1, 0.4
-TABLE = ("pictures", "vessels", "ap50", "ap50_95", "precision", "recall", "f1", "count_mae", "tanker_precision", "tanker_recall")
+TABLE = (
+    "pictures",
+    "vessels",
+    "ap50",
+    "ap50_95",
+    "precision",
+    "recall",
+    "f1",
+    "count_mae",
+    "tanker_precision",
+    "tanker_recall",
+)
 
 
-def write_folder(
+def write_folder(  # noqa: PLR0913 - what a card says comes from as many places
     folder: Path,
+    *,
     name: str,
     version: str,
     head: str,
@@ -84,6 +98,7 @@ def page(card: dict[str, Any]) -> str:
     run = card["training"]
     sets = "\n".join(f"- {s['name']}: {s['licence']}" for s in run.get("sources", [])) or "- none of this project's"
     low, high = card["range"]["length_px"]
+    finest, coarsest = card["range"]["gsd_m"]
     return f"""# {card["name"]} {card["version"]}
 
 Finds vessels as oriented boxes in overhead optical pictures of ports, terminals and open water, and says of each
@@ -93,18 +108,19 @@ whether it is a tanker, another vessel, or of unknown kind.
 person who looks at the answer.
 **Not for**: navigation, collision avoidance, targeting, law enforcement without a person's check, SAR or infrared
 pictures, oblique views, or as proof that a place had *no* vessel.
-**Where it fails**: vessels under {low:.0f} px or over {high:.0f} px (in the working frame); small craft in marinas; hulls in deep
-shadow or under cloud; barges loaded like quays. Whether a vessel is a tanker rests on about twenty real ships and on
+**Where it fails**: vessels under {low:.0f} px or over {high:.0f} px (in the working frame); small craft in marinas; hulls
+in deep shadow or under cloud; barges loaded like quays. Whether a vessel is a tanker rests on about twenty real ships and on
 rendered ones: read the figures with that in mind.
 
-Input: uint8 RGB tiles of {card["input"]["tile_px"]} px. A scene of known GSD is resampled to {card["range"]["gsd_m"][0]} to {card["range"]["gsd_m"][1]} m/px.
+Input: uint8 RGB tiles of {card["input"]["tile_px"]} px. A scene of known GSD is resampled to {finest} to {coarsest} m/px.
 Score threshold {card["thresholds"]["score"]}. Licence {card["licence"]} (derived from ultralytics weights).
 
 ## Trained on
 
 {sets}
 
-Steps {run.get("steps_done", "-")}, data {run.get("data_sha256", "-")[:16]}, start {run.get("start_sha256", "-")[:16]}; all settings are in card.json.
+Steps {run.get("steps_done", "-")}, data {run.get("data_sha256", "-")[:16]}, start {run.get("start_sha256", "-")[:16]}; all
+settings are in card.json.
 
 ## Figures on val
 
@@ -119,6 +135,8 @@ def _figures(metrics: dict[str, Any]) -> str:
     head = "| set | " + " | ".join(TABLE) + " |\n|---|" + "---|" * len(TABLE) + "\n"
     rows = []
     for name, row in metrics["by_set"].items():
-        cells = ("-" if row[k] is None else f"{row[k]:.3f}" if isinstance(row[k], float) else str(row[k]) for k in TABLE)
+        cells = (
+            "-" if row[k] is None else f"{row[k]:.3f}" if isinstance(row[k], float) else str(row[k]) for k in TABLE
+        )
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     return f"Rotated IoU 0.5, threshold {metrics['threshold']}, by `{metrics['command']}`.\n\n{head}" + "\n".join(rows)

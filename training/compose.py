@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,8 +12,11 @@ import numpy as np
 from edge.geometry import Floats, Window, from_corners
 from training.dataset import MIN_VISIBLE, tile_labels
 from training.looks import degrade, recolour
+from training.sources import read_picture
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.random import Generator
     from numpy.typing import NDArray
 
@@ -87,7 +89,7 @@ class Composer:
             picture, cell_kinds, corners = self._cell(rng, cell.width, cell.height)
             canvas[cell.y : cell.bottom, cell.x : cell.right] = picture
             kinds.append(cell_kinds)
-            boxes.append(from_corners(corners + [cell.x, cell.y]))
+            boxes.append(from_corners(corners + np.array([cell.x, cell.y])))
         return canvas, np.concatenate(kinds), np.concatenate(boxes)
 
     def _cell(self, rng: Generator, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], Floats]:
@@ -98,11 +100,11 @@ class Composer:
         matrix = _warp(rng, tile, pixels.shape[:2], width, height)
         border = [int(v) for v in pixels.reshape(-1, 3)[:: max(1, pixels.size // 3000)].mean(0)]
         shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-        flags = cv2.INTER_LINEAR
         if shrink < 0.6:  # noqa: PLR2004 - below this, bilinear sampling would skip source pixels
             sigma = 0.35 / shrink
-            pixels = cv2.GaussianBlur(pixels, (0, 0), sigma)
-        picture = cv2.warpAffine(pixels, matrix, (width, height), flags=flags, borderValue=border)
+            pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
+        warped = cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border)
+        picture = np.asarray(warped, np.uint8)
         corners = _turn(tile.corners, matrix)
         shown, hidden = tile_labels(corners, tile.kinds.tolist(), Window(0, 0, width, height), MIN_VISIBLE)
         for polygon in (*hidden, *(_turn(p[None], matrix)[0] for p in tile.ignored)):
@@ -115,11 +117,7 @@ class Composer:
     def _pixels(self, tile: TileRecord) -> NDArray[np.uint8]:
         """A tile's pixels (h, w, 3), from memory after the first time."""
         if tile.image not in self._cache:
-            pixels = cv2.imread(str(tile.image), cv2.IMREAD_COLOR)
-            if pixels is None:
-                msg = f"{tile.image} cannot be read: run training.dataset again"
-                raise FileNotFoundError(msg)
-            self._cache[tile.image] = np.asarray(pixels, np.uint8)
+            self._cache[tile.image] = read_picture(tile.image)
         return self._cache[tile.image]
 
 
@@ -143,7 +141,12 @@ def _layout(rng: Generator, size: int) -> list[Window]:
         return [Window(0, 0, size, cut), Window(0, cut, size, size - cut)]
     low = int(size * rng.uniform(0.35, 0.65))
     rest, under = size - cut, size - low
-    return [Window(0, 0, cut, low), Window(cut, 0, rest, low), Window(0, low, cut, under), Window(cut, low, rest, under)]
+    return [
+        Window(0, 0, cut, low),
+        Window(cut, 0, rest, low),
+        Window(0, low, cut, under),
+        Window(cut, low, rest, under),
+    ]
 
 
 def _scale(rng: Generator, tile: TileRecord, length_px: float | None) -> float:

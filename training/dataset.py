@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from edge.errors import InputError
 from edge.geometry import Floats, Window, clip_polygon, from_corners, polygon_area, to_corners
 from edge.tiling import plan_tiles
-from training.sources import LabelledScene, Source, load_sources, read_scenes
-from training.steps import finish, progress, write_atomic
+from training.sources import VAL_SHARE, LabelledScene, Source, gather_sources, read_picture, read_scenes
+from training.steps import finish, progress, run_step, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,9 +71,14 @@ def _box_round(part: Floats, quad: Floats) -> Floats:
     return np.asarray(to_corners(np.array([[*centre, length, beam, angle]]))[0])
 
 
+def _hull(polygon: Floats) -> Floats:
+    """The convex hull (m, 2) of a polygon (k, 2)."""
+    return np.asarray(cv2.convexHull(polygon.astype(np.float32)), np.float64).reshape(-1, 2)
+
+
 def cut_scene(scene: LabelledScene, out: Path, tile_px: int, overlap: int, min_visible: float) -> list[dict[str, Any]]:
     """Write a scene's tiles and labels; returns their index rows."""
-    pixels = cv2.imread(str(scene.image), cv2.IMREAD_COLOR)
+    pixels = read_picture(scene.image)
     rows = []
     for tile in plan_tiles(scene.width, scene.height, tile_px, overlap):
         w = tile.window
@@ -81,7 +87,7 @@ def cut_scene(scene: LabelledScene, out: Path, tile_px: int, overlap: int, min_v
         hidden += [
             part - [window.x, window.y]
             for polygon in scene.ignored
-            for part in [clip_polygon(cv2.convexHull(polygon.astype(np.float32)).reshape(-1, 2), window)]
+            for part in [clip_polygon(_hull(polygon), window)]
             if len(part)
         ]
         name = f"{scene.key}__{window.x}_{window.y}"
@@ -120,6 +126,8 @@ def build(sources: Sequence[Source], out: Path, tile_px: int, overlap: int, min_
             known = {"key": key, "rows": cut_scene(scene, out, tile_px, overlap, min_visible)}
             write_atomic(stamp, json.dumps(known))
         rows += known["rows"]
+    if not any(r["split"] == "train" for r in rows):
+        raise InputError(sources[0].folder, "has no picture to train on", "add pictures, or lower --val-share")
     index = "".join(json.dumps(row) + "\n" for row in rows)
     write_atomic(out / "index.jsonl", index)
     names = "\n".join(f"  {i}: {n}" for i, n in enumerate(("tanker", "other", "unknown")))
@@ -148,26 +156,23 @@ def _fingerprint(scene: LabelledScene) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the step."""
-    parser = argparse.ArgumentParser(prog="python -m training.dataset", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m training.dataset", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the sets that --sources lists")
     parser.add_argument("--sources", type=Path, default=Path(__file__).with_name("sources.json"), help="list of sets")
     parser.add_argument("--folder", type=Path, action="append", default=[], help="a set of your own: images/, labels/")
-    parser.add_argument("--val-share", type=float, default=0.15, help="share of your own pictures held back for val")
+    parser.add_argument(
+        "--val-share", type=float, default=VAL_SHARE, help="share of your own pictures held back for val"
+    )
     parser.add_argument("--gsd", type=float, help="ground sample distance of your own pictures, m/px")
     parser.add_argument("--out", type=Path, default=Path("runs/dataset"))
     parser.add_argument("--tile", type=int, default=TILE_PX)
     parser.add_argument("--overlap", type=int, default=OVERLAP_PX)
     parser.add_argument("--min-visible", type=float, default=MIN_VISIBLE, help="share of a vessel that makes it one")
     args = parser.parse_args(argv)
-    if not args.data and not args.folder:
-        parser.error("say where the imagery is: --data (the sets of --sources) or --folder (your own)")
-    sources = load_sources(args.sources, args.data) if args.data else []
-    for folder in args.folder:
-        split = "split.csv" if (folder / "split.csv").exists() else f"hash:{args.val_share}"
-        sources.append(Source(folder.name, folder, split=split, gsd_m=args.gsd, licence="your own"))
+    sources = gather_sources(args.data, args.sources, args.folder, args.val_share, args.gsd)
     finish(step="dataset", out=str(args.out), **build(sources, args.out, args.tile, args.overlap, args.min_visible))
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_step(main)

@@ -22,8 +22,8 @@ from edge.pipeline import ScanOptions, scan
 from edge.scene import Scale, SceneOptions, open_scene
 from training.cards import write_metrics
 from training.metrics import Judged, Truth, judge, long_sides, summarise
-from training.sources import LabelledScene, load_sources, read_scenes
-from training.steps import finish, progress, write_atomic
+from training.sources import VAL_SHARE, LabelledScene, Source, gather_sources, read_scenes
+from training.steps import finish, progress, run_step, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,17 +68,21 @@ def file_truth(path: Path, source: str) -> Truth:
     )
 
 
-def val_pictures(data: Path, listing: Path) -> list[tuple[Path, Truth]]:
-    """Val pictures of all sets with their truth; a truth file is taken before a label file."""
+def val_pictures(sources: Sequence[Source], data: Path | None) -> list[tuple[Path, Truth]]:
+    """Val pictures of all sets with their truth; a truth file is taken before a label file.
+
+    Folders of `data` with `scenes/` and `truth/` are val as a whole.
+    """
     pictures = []
-    for source in load_sources(listing, data):
+    for source in sources:
         truths = {Path(json.loads(p.read_text())["file"]).name: p for p in (source.folder / "truth").glob("*.json")}
         for scene in read_scenes(source):
             if scene.split != "val":
                 continue
             known = truths.get(scene.image.name)
             pictures.append((scene.image, file_truth(known, source.name) if known else label_truth(scene)))
-    for folder in sorted(p.parent for p in data.glob("*/scenes") if (p.parent / "truth").is_dir()):
+    wholes = data.glob("*/scenes") if data else []
+    for folder in sorted(p.parent for p in wholes if (p.parent / "truth").is_dir()):
         for path in sorted((folder / "truth").glob("*.json")):
             content = json.loads(path.read_text())
             pictures.append((folder / content["file"], file_truth(path, folder.name)))
@@ -138,18 +142,40 @@ def tables(judged: Sequence[Judged], threshold: float) -> dict[str, dict[str, An
 
 def print_table(figures: dict[str, dict[str, Any]]) -> None:
     """A table by set, for people, on stderr (stdout ends with the JSON line)."""
-    names = ("pictures", "vessels", "ap50", "ap50_95", "precision", "recall", "f1", "count_mae", "count_exact", "count_within_10", "tanker_precision", "tanker_recall", "tankers")
-    print(f"{'set':32s}" + "".join(f"{n.replace('tanker_', 't_').replace('count_', 'c_')[:9]:>10s}" for n in names), file=sys.stderr)
+    names = (
+        "pictures",
+        "vessels",
+        "ap50",
+        "ap50_95",
+        "precision",
+        "recall",
+        "f1",
+        "count_mae",
+        "count_exact",
+        "count_within_10",
+        "tanker_precision",
+        "tanker_recall",
+        "tankers",
+    )
+    print(
+        f"{'set':32s}" + "".join(f"{n.replace('tanker_', 't_').replace('count_', 'c_')[:9]:>10s}" for n in names),
+        file=sys.stderr,
+    )
     for name, row in figures.items():
-        cells = ("-" if row[n] is None else f"{row[n]:.3f}" if isinstance(row[n], float) else str(row[n]) for n in names)
+        cells = (
+            "-" if row[n] is None else f"{row[n]:.3f}" if isinstance(row[n], float) else str(row[n]) for n in names
+        )
         print(f"{name:32s}" + "".join(f"{c:>10s}" for c in cells), file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the step."""
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", type=Path, required=True, help="model folder")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the labelled sets")
+    parser.add_argument("--data", type=Path, help="folder of the labelled sets that --sources lists")
+    parser.add_argument("--folder", type=Path, action="append", default=[], help="a set of your own: images/, labels/")
+    parser.add_argument("--val-share", type=float, default=VAL_SHARE, help="share of your own pictures that is val")
+    parser.add_argument("--gsd", type=float, help="ground sample distance of your own pictures, m/px")
     parser.add_argument("--sources", type=Path, default=Path(__file__).with_name("sources.json"))
     parser.add_argument("--only", action="append", default=[], help="only these sets")
     parser.add_argument("--conf", type=float, help="score threshold; the card's if left out")
@@ -158,7 +184,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--write-card", action="store_true", help="put the figures into the model's card")
     args = parser.parse_args(argv)
     detector = load_detector(args.model, "cpu")
-    pictures = [p for p in val_pictures(args.data, args.sources) if not args.only or p[1].source in args.only]
+    sources = gather_sources(args.data, args.sources, args.folder, args.val_share, args.gsd)
+    pictures = [p for p in val_pictures(sources, args.data) if not args.only or p[1].source in args.only]
     scale = Scale(args.up, 1) if args.up else None
     judged = evaluate(detector, pictures, args.out / "cache", scale)
     threshold = detector.card.score_threshold if args.conf is None else args.conf
@@ -185,4 +212,4 @@ def _predictions(judged: Sequence[Judged]) -> dict[str, list[dict[str, Any]]]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_step(main)

@@ -17,7 +17,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -25,7 +24,8 @@ import torch
 
 from training.cards import write_folder
 from training.networks import load_network
-from training.steps import finish, sha256_of
+from training.sources import read_picture
+from training.steps import finish, run_step, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,9 @@ def ship_index(network: Any) -> int:
     return next(int(i) for i, name in network.names.items() if name in ("ship", "vessel"))
 
 
-def export_graph(module: torch.nn.Module, example: torch.Tensor, path: Path, axes: dict[int, str], meta: dict[str, str]) -> None:
+def export_graph(
+    module: torch.nn.Module, example: torch.Tensor, path: Path, axes: dict[int, str], meta: dict[str, str]
+) -> None:
     """Trace a module to ONNX, with metadata, checked by onnx itself."""
     part = path.with_name(f".{path.name}.part")
     with torch.no_grad():
@@ -138,10 +140,10 @@ def parity(module: torch.nn.Module, path: Path, pictures: Sequence[NDArray[np.ui
 
 def sample_pictures(dataset: Path | None, size: int, most: int = 8) -> list[NDArray[np.uint8]]:
     """Val tiles (size, size, 3) RGB for the parity check; noise where there is no dataset."""
-    paths = sorted((dataset / "images" / "val").glob("*.jpg"))[:: 37][:most] if dataset else []
+    paths = sorted((dataset / "images" / "val").glob("*.jpg"))[::37][:most] if dataset else []
     pictures = []
     for path in paths:
-        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        pixels = read_picture(path)
         canvas = np.zeros((size, size, 3), np.uint8)
         crop = pixels[:size, :size, ::-1]
         canvas[: crop.shape[0], : crop.shape[1]] = crop
@@ -151,7 +153,7 @@ def sample_pictures(dataset: Path | None, size: int, most: int = 8) -> list[NDAr
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the step."""
-    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, help="folder of training.train")
     parser.add_argument("--weights", type=Path, help="any ultralytics OBB checkpoint that knows `ship`, as a baseline")
     parser.add_argument("--kinds", type=Path, help="folder of training.kinds; without it kinds stay unknown")
@@ -179,10 +181,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     checked = parity(module, folder / "model.onnx", sample_pictures(args.dataset, 640))
     run = json.loads((args.run / "train.json").read_text()) if args.run else {"baseline": sha256_of(checkpoint)}
     head = "end2end" if not module.rows_last else "raw"
-    write_folder(folder, args.name, args.version, head, run, checked, args.kinds, args.conf)
+    write_folder(
+        folder,
+        name=args.name,
+        version=args.version,
+        head=head,
+        run=run,
+        parity=checked,
+        kinds=args.kinds,
+        threshold=args.conf,
+    )
     finish(step="export", out=str(folder), head=head, parity=checked, bytes=(folder / "model.onnx").stat().st_size)
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_step(main)

@@ -28,7 +28,8 @@ from edge.kinds import aligned_chip
 from training.export import export_graph
 from training.looks import degrade, recolour
 from training.networks import load_network
-from training.steps import finish, progress, sha256_of
+from training.sources import read_picture
+from training.steps import finish, progress, run_step, sha256_of
 from training.synth_chips import render_chip
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ def real_examples(dataset: Path, split: str) -> list[Example]:
         known = [v for v in row["vessels"] if v[0] != Kind.UNKNOWN]
         if row["split"] != split or not known:
             continue
-        pixels = cv2.cvtColor(cv2.imread(str(dataset / row["image"])), cv2.COLOR_BGR2RGB)
+        pixels = np.ascontiguousarray(read_picture(dataset / row["image"])[:, :, ::-1])
         for kind, *corners in known:
             box = from_corners(np.array(corners).reshape(1, 4, 2))[0]
             if box[2] >= MIN_LENGTH_PX:
-                crop, local = _crop(np.asarray(pixels, np.uint8), box)
+                crop, local = _crop(pixels, box)
                 examples.append(Example(crop, local, kind == Kind.TANKER, row["group"], row["source"]))
     return examples
 
@@ -89,7 +90,7 @@ def folder_examples(folder: Path, kinds: dict[str, bool]) -> list[Example]:
     examples = []
     for name, tanker in kinds.items():
         for path in sorted((folder / name).glob("*.png")):
-            pixels = np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
+            pixels = np.ascontiguousarray(read_picture(path)[:, :, ::-1])
             height, width = pixels.shape[:2]
             box = from_corners(np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64))[0]
             examples.append(Example(pixels, box, tanker, path.stem, folder.name))
@@ -111,6 +112,7 @@ class Drawer:
     """Draws training crops: kind first, then real or rendered, then the ship, then one of its pictures."""
 
     def __init__(self, examples: list[Example], rendered_share: float, seed: int) -> None:
+        """Sort the examples by kind, by origin and by ship."""
         self._rng = np.random.default_rng(seed)
         self._rendered_share = rendered_share
         self._pools: dict[tuple[bool, bool], list[list[Example]]] = {}
@@ -231,7 +233,7 @@ def judge(belief: Floats, examples: Sequence[Example], above: float) -> dict[str
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the step."""
-    parser = argparse.ArgumentParser(prog="python -m training.kinds", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m training.kinds", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", type=Path, default=Path("runs/dataset"))
     parser.add_argument("--weights", type=Path, required=True, help="network whose backbone to start from (YOLOv8)")
     parser.add_argument("--cutouts", type=Path, help="folder of upright cut-outs, a sub-folder a class")
@@ -289,11 +291,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "val_on_labelled_boxes": {"all": judge(belief, held, above), **by_source},
     }
     (args.out / "kinds.json").write_text(json.dumps(summary, indent=1) + "\n")
-    rows = [[e.source, e.ship, e.tanker, round(float(e.box[2])), round(float(b), 3)] for e, b in zip(held, belief, strict=True)]
+    rows = [
+        [e.source, e.ship, e.tanker, round(float(e.box[2])), round(float(b), 3)]
+        for e, b in zip(held, belief, strict=True)
+    ]
     (args.out / "val.json").write_text(json.dumps(rows) + "\n")
     finish(step="kinds", out=str(args.out), **summary["val_on_labelled_boxes"]["all"])
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_step(main)

@@ -56,8 +56,6 @@ def recolour(rng: Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         table[:, 0, channel] = np.clip(curve * 255, 0, 255)
     picture = np.asarray(cv2.LUT(picture, table), np.uint8)
     if rng.random() < 0.3:  # noqa: PLR2004
-        noise = np.empty(picture.shape, np.int16)
-        cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(noise, 0, rng.uniform(1.5, 9))
+        noise = (rng.standard_normal(picture.shape, np.float32) * rng.uniform(1.5, 9)).astype(np.int16)
         picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
     return picture

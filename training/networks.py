@@ -72,7 +72,7 @@ def load_network(weights: Path) -> Any:
 @contextlib.contextmanager
 def bfloat16(device: str) -> Iterator[None]:
     """Run the network's convolutions in bfloat16: halves the time of a step on a CPU that has AVX512-BF16 or AMX."""
-    with torch.autocast(device.split(":")[0], torch.bfloat16):
+    with torch.autocast(device.split(":", maxsplit=1)[0], torch.bfloat16):
         yield
 
 

@@ -7,14 +7,22 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from edge.errors import InputError
-from edge.geometry import Floats
+from edge.errors import InputError, UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edge.geometry import Floats
+
+VAL_SHARE = 0.15
+"""Share of a user's own pictures that is held back, unless they come with a split.csv."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
 
@@ -28,14 +36,14 @@ class Source:
     labels: str | None = "labels"
     """Folder of the label files; None where no picture shows a vessel."""
     split: str = "train"
-    """How to tell train from val: `split.csv` (columns image, split, group), `train` or `val` for all, `train!a,b` where
-    pictures a and b are val, or `hash:0.15` where that share, picked by the hash of the name, is val."""
+    """How to tell train from val: `split.csv` (columns image, split, group), `train` or `val` for all, `train!a,b`
+    where pictures a and b are val, or `hash:0.15` where that share, picked by the hash of the name, is val."""
     gsd_m: float | None = None
     licence: str = "not stated"
     weight: float = 1.0
     """Share of the training samples, relative to the other sets."""
     ignore: dict[str, Any] = field(default_factory=dict)
-    """What to hide from training: {"truth": folder of truth files, "candidates": csv, "classes": [csv, values]}."""
+    """What to hide: {"truth": folder of truth files, "candidates": csv, "classes": [csv, values]}."""
     notes: str = ""
 
 
@@ -62,6 +70,18 @@ class LabelledScene:
         return f"{self.source.name}__{self.image.stem}"
 
 
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """A picture's pixels (h, w, 3), BGR as OpenCV has them.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise InputError(path, "is not a picture that can be read", "mend or remove it")
+    return np.asarray(pixels, np.uint8)
+
+
 def load_sources(listing: Path, data: Path) -> list[Source]:
     """Read a list of sets (JSON, one object a set; folders are relative to `data`).
 
@@ -77,16 +97,33 @@ def load_sources(listing: Path, data: Path) -> list[Source]:
     return sources
 
 
+def gather_sources(
+    data: Path | None, listing: Path, folders: Sequence[Path], val_share: float, gsd_m: float | None
+) -> list[Source]:
+    """The sets of `listing` under `data`, and folders of a user's own (`images/`, `labels/`, perhaps `split.csv`).
+
+    Raises:
+        UsageError: neither is given.
+        InputError: a folder is not there.
+    """
+    if not data and not folders:
+        raise UsageError("--data/--folder", "neither says where the imagery is", "give one of them")
+    sources = load_sources(listing, data) if data else []
+    for folder in folders:
+        if not (folder / "images").is_dir():
+            raise InputError(folder, "has no folder `images`", "put the pictures into images/, the labels into labels/")
+        split = "split.csv" if (folder / "split.csv").exists() else f"hash:{val_share}"
+        sources.append(Source(folder.name, folder, split=split, gsd_m=gsd_m, licence="your own"))
+    return sources
+
+
 def read_scenes(source: Source) -> list[LabelledScene]:
     """All pictures of a set, in the order of their names."""
     splits = _splits(source)
     hidden = _ignored(source)
     scenes = []
     for image in sorted(p for p in (source.folder / source.images).iterdir() if p.suffix.lower() in SUFFIXES):
-        pixels = cv2.imread(str(image), cv2.IMREAD_UNCHANGED)
-        if pixels is None:
-            raise InputError(image, "is not a picture that can be read", "mend or remove it")
-        height, width = pixels.shape[:2]
+        height, width = read_picture(image).shape[:2]
         rows = _labels(source, image)
         split, group = splits(image)
         size = np.array([width, height], np.float64)
@@ -98,7 +135,15 @@ def read_scenes(source: Source) -> list[LabelledScene]:
         polygons += [corners[i] for i in dropped if i < len(kinds)]
         scenes.append(
             LabelledScene(
-                source, image, split, group, width, height, corners[keep], tuple(kinds[i] for i in keep), tuple(polygons)
+                source,
+                image,
+                split,
+                group,
+                width,
+                height,
+                corners[keep],
+                tuple(kinds[i] for i in keep),
+                tuple(polygons),
             )
         )
     return scenes
@@ -118,9 +163,8 @@ def _labels(source: Source, image: Path) -> list[list[float]]:
         except ValueError:
             values = []
         if len(values) != 9 or int(values[0]) not in (0, 1, 2):  # noqa: PLR2004 - a class and four corners
-            raise InputError(
-                f"{path}:{number}", "is not `class x1 y1 x2 y2 x3 y3 x4 y4` with class 0, 1 or 2", "mend the line"
-            )
+            line_name = f"{path}:{number}"
+            raise InputError(line_name, "is not `class x1 y1 x2 y2 x3 y3 x4 y4` with class 0, 1 or 2", "mend the line")
         rows.append(values)
     return rows
 
@@ -166,4 +210,6 @@ def _dropped(source: Source, image: str) -> set[int]:
         return set()
     table, values = source.ignore["classes"]
     with (source.folder / table).open() as lines:
-        return {int(r["object"]) for r in csv.DictReader(lines) if r["image"] == image and r["original class"] in values}
+        return {
+            int(r["object"]) for r in csv.DictReader(lines) if r["image"] == image and r["original class"] in values
+        }

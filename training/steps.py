@@ -7,11 +7,13 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.errors import TankerEdgeError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 
 def progress(items: Iterable[Any], total: int, what: str, every_s: float = 5.0) -> Iterator[Any]:
@@ -31,6 +33,15 @@ def finish(**summary: Any) -> None:
     print(json.dumps(summary), flush=True)
 
 
+def run_step(main: Callable[[], int]) -> None:
+    """Run a step's main as a program: an error that a user can mend is one sentence, not a traceback."""
+    try:
+        sys.exit(main())
+    except TankerEdgeError as error:
+        print(f"{sys.argv[0]}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a whole file or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,13 +52,4 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
-
-
-def _sha256(file: Any) -> str:
-    """SHA-256 by hand: `hashlib.file_digest` came with Python 3.11."""
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()

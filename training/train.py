@@ -24,7 +24,7 @@ from ultralytics.utils.torch_utils import ModelEMA
 
 from training.compose import Composer, batch, read_index
 from training.networks import as_float, bfloat16, start_from
-from training.steps import finish, progress, sha256_of
+from training.steps import finish, progress, run_step, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +165,8 @@ def train(settings: Settings, dataset: Path, out: Path, stop_after_s: float) -> 
     samples = _Samples(composer, settings.batch, run.step, settings.steps)
     loader = torch.utils.data.DataLoader(samples, batch_size=None, num_workers=workers)
     start = last_saved = time.monotonic()
-    log = (out / "log.jsonl") if out.mkdir(parents=True, exist_ok=True) is None else out
+    out.mkdir(parents=True, exist_ok=True)
+    log = out / "log.jsonl"
     run.model.train()
     for data in progress(loader, len(loader), "train", every_s=30):
         run.train_step(data)
@@ -196,9 +197,11 @@ def train(settings: Settings, dataset: Path, out: Path, stop_after_s: float) -> 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the step."""
-    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", type=Path, default=Path("runs/dataset"))
-    parser.add_argument("--weights", type=Path, required=True, help="starting weights, an OBB network that knows `ship`")
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="starting weights, an OBB network that knows `ship`"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--batch", type=int, default=Settings.batch)
@@ -224,4 +227,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_step(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from edge.document import build_document
 from edge.errors import InputError, OutputError, TankerEdgeError, UsageError
 from edge.pipeline import MAX_LENGTH_M, ScanOptions, scan
 from edge.scene import SceneOptions, open_scene
-from edge.write import FORMATS, check_formats, json_line, table, unique_stem, write_formats
+from edge.write import FORMATS, check_formats, table, unique_stem, write_formats
+from edge.write.document_json import line
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--provider", default="auto", help="auto, cpu, cuda, tensorrt or openvino (%(default)s)")
     parser.add_argument("--bands", metavar="B", help="bands to see: one, or red,green,blue, counted from 1")
-    parser.add_argument("--stretch", metavar="LO,HI", default="1,99", help="percentiles for 16-bit scenes (%(default)s)")
+    parser.add_argument(
+        "--stretch", metavar="LO,HI", default="1,99", help="percentiles for 16-bit scenes (%(default)s)"
+    )
     parser.add_argument("--max-pixels", type=int, metavar="N", help="largest picture to decode whole, px")
     parser.add_argument("--threads", type=int, default=0, help="workers (one a core)")
     parser.add_argument("--batch", type=int, default=1, help="tiles a run of the network (%(default)s)")
@@ -109,7 +113,7 @@ class Counter:
                 if scene.crs is None and not args.format:
                     formats = [f for f in formats if f != "geojson"]
                 stem = unique_stem(path, self._taken)
-                write_formats(document, args.out, formats, scene, stem)
+                write_formats(document, args.out, formats, scene, stem=stem)
         return document
 
 
@@ -129,9 +133,9 @@ def main(args: argparse.Namespace) -> int:
         complete = complete and not document["tiles"]["failed"]
         documents.append(document)
         if args.json:
-            print(json_line(document), flush=True)
+            print(line(document), flush=True)
     if documents and not args.json:
-        print(table(documents))
+        print(table(documents, shutil.get_terminal_size((100, 24)).columns))
     if failed and not documents:
         return code
     return 0 if complete and not failed else 4

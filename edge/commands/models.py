@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("action", nargs="?", choices=("list", "show", "verify"), default="list")
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "show", "verify"), default="list", help="what to do (%(default)s)"
+    )
     parser.add_argument("model", nargs="?", help="a shipped model or a model folder")
 
 
@@ -35,13 +37,13 @@ def main(args: argparse.Namespace) -> int:
             print(_line(load_card(folder)))
         return 0
     if not args.model:
-        raise UsageError(f"models {args.action}", "needs a model", f"say which, such as {DEFAULT_MODEL}")
+        raise UsageError("models", f"{args.action} needs a model", f"say which, such as {DEFAULT_MODEL}")
     card = load_card(find_model(args.model))
     if args.action == "show":
         print(json.dumps(card.raw, indent=1))
         return 0
     wrong = replay(card.folder)
     if wrong:
-        raise ModelError(card.golden_path, "; ".join(wrong), "get the model folder and the onnxruntime again")
+        raise ModelError(card.golden_path, "; ".join(wrong), "get the model and the onnxruntime again")
     print(f"{card.name}: files and golden answers are right")
     return 0

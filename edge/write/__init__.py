@@ -44,6 +44,7 @@ FORMATS: dict[str, Format] = {
     "yolo": Format(".txt", yolo.write),
     "overlay": Format(".overlay.png", overlay.write),
 }
+_OPTION = "--format"
 _AMBIGUOUS = ".coco"
 """The JSON of a scene of this ending would have the name of another scene's COCO."""
 
@@ -57,7 +58,7 @@ def check_formats(names: Iterable[str]) -> list[str]:
     wanted = list(dict.fromkeys(names))
     unknown = [name for name in wanted if name not in FORMATS]
     if unknown:
-        raise UsageError("--format", f"there is no format {unknown[0]!r}", f"choose from {', '.join(FORMATS)}")
+        raise UsageError(_OPTION, f"there is no format {unknown[0]!r}", f"choose from {', '.join(FORMATS)}")
     return wanted
 
 

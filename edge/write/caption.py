@@ -19,11 +19,13 @@ Colour = tuple[int, int, int]
 """Blue, green, red, as OpenCV has it."""
 
 COLOURS: dict[str, Colour] = {
-    Kind.TANKER.label: (0, 94, 213),
+    Kind.TANKER.label: (40, 112, 255),
     Kind.OTHER.label: (233, 180, 86),
     Kind.UNKNOWN.label: (66, 228, 240),
 }
-"""Vermilion, sky blue and yellow: told apart by colour-blind eyes too (M. Okabe and K. Ito, 2002)."""
+"""Vermilion, sky blue and yellow: told apart by colour-blind eyes too, after M. Okabe and K. Ito (2002)."""
+MARKS: dict[str, str] = {Kind.TANKER.label: "T", Kind.OTHER.label: "", Kind.UNKNOWN.label: "?"}
+"""Before the number of a vessel, so that its kind does not hang on colour alone."""
 BACKGROUND: Colour = (32, 28, 24)
 _TEXT: Colour = (240, 240, 240)
 _DIM: Colour = (180, 180, 180)
@@ -74,7 +76,10 @@ def _paragraphs(document: dict[str, Any], drawn: str, notes: list[str]) -> list[
     title = [_Chunk(plain_ascii(document["scene"]), bold=True)]
     if document.get("synthetic"):
         title.append(_Chunk("SYNTHETIC: a rendered scene, not a real place", _ALARM, bold=True))
-    legend = [_Chunk(f"{k.label} {counts[k.label]}", swatch=COLOURS[k.label], bold=True) for k in Kind]
+    legend = []
+    for label, mark in MARKS.items():
+        marked = f"{label} ({mark})" if mark else label
+        legend.append(_Chunk(f"{marked} {counts[label]}", swatch=COLOURS[label], bold=True))
     legend.append(_Chunk(f"vessels {counts['vessel']}", bold=True))
     likely = ", ".join(f"{kind}s {phrases.spread(bounds[kind])}" for kind in ("tanker", "vessel"))
     share, failed = document["coverage"], document["tiles"]["failed"]

@@ -43,7 +43,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold
 
 
 def summary(document: dict[str, Any]) -> dict[str, Any]:
-    """All that a document says of the scene as a whole: an empty list of vessels alone does not tell why it is empty."""
+    """What a document says of the scene as a whole: an empty list of vessels does not tell why it is empty."""
     return {key: plain(part) for key, part in document.items() if key != "detections"}
 
 

@@ -15,7 +15,7 @@ from edge.errors import OutputError, SceneError, UsageError
 from edge.geometry import Window
 from edge.scale import MAX_UP, Scale
 from edge.write.atomic import write_bytes
-from edge.write.caption import BACKGROUND, COLOURS, FONT, Colour, caption
+from edge.write.caption import BACKGROUND, COLOURS, FONT, MARKS, Colour, caption
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +32,10 @@ _SMALL_PX = 800
 """Scenes shorter than this are enlarged, by a whole factor, until they reach it."""
 _NARROWEST_PX = 560
 """The caption needs this; a narrower picture gets a margin."""
-_SQUARE_PX = 2048
+_SQUARE_PX = 1024
 """Side of what is read at once, source px."""
 _LABELLED_PX = 26
-"""Shortest vessel, in drawn px, that gets a label."""
+"""Shortest vessel, in drawn px, that gets a label; it has to be half as long as its label, too."""
 _DASH_PX = 7
 _SUBPX = 4
 """Bits of a px that OpenCV draws to."""
@@ -79,7 +79,7 @@ def encode(picture: Pixels, suffix: str) -> memoryview:
     if not done:
         msg = f"OpenCV cannot encode {picture.shape} as {suffix}"
         raise RuntimeError(msg)
-    return memoryview(data.reshape(-1))
+    return data.reshape(-1).data
 
 
 def write(document: dict[str, Any], path: Path, *, scene: Scene | None = None) -> None:
@@ -106,7 +106,8 @@ def fitting_scale(width: int, height: int, longest_px: int) -> Scale:
 
 def _options(suffix: str) -> list[int]:
     if suffix.lower() not in _ENCODERS:
-        raise UsageError(f"overlay{suffix}", "is neither PNG nor JPEG", f"end its name in {', '.join(_ENCODERS)}")
+        subject = f"overlay{suffix}"
+        raise UsageError(subject, "is neither PNG nor JPEG", f"end its name in {', '.join(_ENCODERS)}")
     return _ENCODERS[suffix.lower()]
 
 
@@ -143,10 +144,10 @@ class _Box:
         self.colour: Colour = COLOURS[row["kind"]]
         self.score: float = row["score"]
         self.dashed: bool = row["near_threshold"]
-        self.text = f"{row['kind'][0].upper()}{row['id']} {self.score:.2f}"
+        self.text = f"{MARKS[row['kind']]}{row['id']} {self.score:.2f}"
         edges = self.corners - np.roll(self.corners, 1, 0)
         beam, self.length = np.sort(np.hypot(*edges.T))[[0, -1]]
-        self.line = int(np.clip(min(longest / 1100, beam / 6), 1, 4))
+        self.line = int(np.clip(min(longest / 700, beam / 6), 1, 5))
         """Thickness, px."""
         self._rim = beam >= 12  # noqa: PLR2004 - px; a dark rim would hide a smaller vessel
 
@@ -165,8 +166,8 @@ class _Box:
             cv2.polylines(picture, [self.points()], True, colour, thickness, cv2.LINE_AA, _SUBPX)  # noqa: FBT003
             return
         for start, end in zip(self.corners, np.roll(self.corners, -1, 0), strict=True):
-            for dash in _fixed(_dashes(start, end)):
-                cv2.line(picture, *map(tuple, dash.tolist()), colour, thickness, cv2.LINE_AA, _SUBPX)
+            for first, last in _fixed(_dashes(start, end)).tolist():
+                cv2.line(picture, first, last, colour, thickness, cv2.LINE_AA, _SUBPX)
 
 
 def _fixed(points: Floats) -> NDArray[np.int32]:
@@ -182,11 +183,11 @@ def _dashes(start: Floats, end: Floats) -> Floats:
 
 
 class _Labels:
-    """Kind, number and score beside each vessel that is large enough, where there is room."""
+    """Mark of the kind, number and score beside each vessel that is large enough, where there is room."""
 
     def __init__(self, picture: Pixels, boxes: list[_Box]) -> None:
         self._picture, self._boxes = picture, boxes
-        self._taken = np.zeros(picture.shape[:2], np.uint8)
+        self._taken: NDArray[np.uint8] = np.zeros(picture.shape[:2], np.uint8)
         """Px of vessels and labels, which no other label may cover."""
         self._scale = float(np.clip(max(picture.shape[:2]) / 3200, 0.4, 0.9))
         for box in boxes:
@@ -200,8 +201,11 @@ class _Labels:
                 self._draw(box)
 
     def _draw(self, box: _Box) -> None:
+        """One label, where it is no clutter."""
         (width, height), below = cv2.getTextSize(box.text, FONT, self._scale, 1)
         width, height = width + 6, height + below + 4
+        if box.length < width / 2:
+            return
         place = self._place(box, width, height)
         if place is None:
             return
