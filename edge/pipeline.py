@@ -285,7 +285,7 @@ def scan(
         covered / asked if asked else 0.0,
         counts,
         {"total": end - start, **spent, "merge": end - merging},
-        plan.warnings + _failures(errors),
+        [*plan.warnings, *(aoi.warnings if aoi else []), *_failures(errors)],
     )
 
 

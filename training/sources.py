@@ -173,7 +173,8 @@ def _splits(source: Source) -> Any:
     """A function picture -> (split, group)."""
     table = source.folder / "split.csv"
     if source.split == "split.csv":
-        rows = {r["image"]: (r["split"], r.get("group") or r["image"]) for r in csv.DictReader(table.open())}
+        with table.open() as lines:
+            rows = {r["image"]: (r["split"], r.get("group") or r["image"]) for r in csv.DictReader(lines)}
         return lambda image: (rows[image.name][0], f"{source.name}:{rows[image.name][1]}")
     if source.split.startswith("hash:"):
         share = float(source.split.removeprefix("hash:"))

@@ -19,11 +19,11 @@ Colour = tuple[int, int, int]
 """Blue, green, red, as OpenCV has it."""
 
 COLOURS: dict[str, Colour] = {
-    Kind.TANKER.label: (40, 112, 255),
+    Kind.TANKER.label: (40, 80, 255),
     Kind.OTHER.label: (233, 180, 86),
-    Kind.UNKNOWN.label: (66, 228, 240),
+    Kind.UNKNOWN.label: (140, 245, 255),
 }
-"""Vermilion, sky blue and yellow: told apart by colour-blind eyes too, after M. Okabe and K. Ito (2002)."""
+"""Vermilion, sky blue and pale yellow: colour-blind eyes tell them apart too, which a test computes."""
 MARKS: dict[str, str] = {Kind.TANKER.label: "T", Kind.OTHER.label: "", Kind.UNKNOWN.label: "?"}
 """Before the number of a vessel, so that its kind does not hang on colour alone."""
 BACKGROUND: Colour = (32, 28, 24)
@@ -31,9 +31,11 @@ _TEXT: Colour = (240, 240, 240)
 _DIM: Colour = (180, 180, 180)
 _ALARM: Colour = (0, 200, 255)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-_WIDTH_FOR_FULL_SIZE = 1400
-_SIZES = (0.45, 2.0)
+_WIDTH_FOR_FULL_SIZE = 1750
+_SIZES = (0.5, 2.0)
 """Smallest and largest font scale; 1 is capitals of 22 px."""
+_BOLD_FROM = 0.6
+"""Font scale: bold strokes of smaller letters run into each other in OpenCV 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,7 @@ def caption(document: dict[str, Any], width: int, drawn: str, notes: list[str]) 
         drawn: how large the picture is drawn.
         notes: what else a reader of this picture has to know, in a colour that alarms.
     """
-    scale = float(np.clip(width / _WIDTH_FOR_FULL_SIZE, *_SIZES)) * 0.8
-    layout = _Layout(width, max(scale, _SIZES[0]))
+    layout = _Layout(width, float(np.clip(width / _WIDTH_FOR_FULL_SIZE, *_SIZES)))
     lines = layout.wrapped(_paragraphs(document, drawn, notes))
     strip = np.empty((layout.line * len(lines) + layout.line // 2, width, 3), np.uint8)
     strip[:] = BACKGROUND
@@ -149,4 +150,4 @@ class _Layout:
 
     def _weight(self, chunk: _Chunk) -> int:
         """Thickness of the strokes, px."""
-        return max(1, round(self._scale * 1.2)) + chunk.bold
+        return max(1, round(self._scale * 1.2)) + (chunk.bold and self._scale >= _BOLD_FROM)

@@ -36,6 +36,8 @@ _SQUARE_PX = 1024
 """Side of what is read at once, source px."""
 _LABELLED_PX = 26
 """Shortest vessel, in drawn px, that gets a label; it has to be half as long as its label, too."""
+_RIMMED_PX = 16
+"""Narrowest vessel that has room for a thick outline on a dark rim."""
 _DASH_PX = 7
 _SUBPX = 4
 """Bits of a px that OpenCV draws to."""
@@ -147,9 +149,9 @@ class _Box:
         self.text = f"{MARKS[row['kind']]}{row['id']} {self.score:.2f}"
         edges = self.corners - np.roll(self.corners, 1, 0)
         beam, self.length = np.sort(np.hypot(*edges.T))[[0, -1]]
-        self.line = int(np.clip(min(longest / 700, beam / 6), 1, 5))
+        self._rim = beam >= _RIMMED_PX
+        self.line = int(np.clip(min(longest / 700, beam / 6), 2 if self._rim else 1, 5))
         """Thickness, px."""
-        self._rim = beam >= 12  # noqa: PLR2004 - px; a dark rim would hide a smaller vessel
 
     def draw(self, picture: Pixels) -> None:
         """Four edges in the colour of the kind, on a dark rim where there is room for one."""

@@ -60,22 +60,22 @@ _COLUMNS = (
 
 
 def table(documents: Sequence[dict[str, Any]], width: int = WIDTH) -> str:
-    """The documents as text of at most `width` columns, with its last end of line.
+    """The documents as text of at most `width` columns, without the last end of line, for `print`.
 
     Where that is narrow, names are shortened, then columns left out: seconds, tiles, size, GSD, intervals. Counts and
     coverage always show; where even they do not fit side by side, they are listed one below the other.
     """
     if not documents:
-        return "no scenes\n"
+        return "no scenes"
     names = ["scene", *(phrases.name(d) for d in documents), *(["all scenes"] if len(documents) > 1 else [])]
     longest = max(phrases.columns(n) for n in names)
     cells = _chosen(documents, width - min(longest, _NAME_WIDTH)) or _chosen(documents, width - _NAME_WIDTH_MIN)
     if cells is None:
-        text = _listed(documents)
+        text = _listed(documents, width)
     else:
         taken = sum(len(_GAP) + len(column[0]) for column in cells)
         text = _side_by_side(names, cells, min(longest, width - taken))
-    return text + _warnings(documents, width)
+    return (text + _warnings(documents, width)).removesuffix("\n")
 
 
 def _chosen(documents: Sequence[dict[str, Any]], room: int) -> list[list[str]] | None:
@@ -105,11 +105,12 @@ def _side_by_side(names: Sequence[str], cells: Sequence[Sequence[str]], name_wid
     return "".join(lines)
 
 
-def _listed(documents: Sequence[dict[str, Any]]) -> str:
+def _listed(documents: Sequence[dict[str, Any]], width: int) -> str:
     """A line a number."""
     blocks = []
     for document in documents:
-        lines = [phrases.name(document), *(f"  {c.title:<9}{c.cell(document)}" for c in _COLUMNS)]
+        name = phrases.shorten(phrases.name(document), width)
+        lines = [name, *(f"  {c.title:<9}{c.cell(document)}" for c in _COLUMNS)]
         blocks.append("\n".join(lines) + "\n")
     return "".join(blocks)
 

@@ -1,0 +1,134 @@
+"""Metrics against hand-made answers and, where it is there, the independent scorer."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.geometry import to_corners
+from training.metrics import Judged, Truth, average_precision, judge, match, summarise
+
+SCORER = Path(__file__).resolve().parent.parent.parent / "shared" / "score.py"
+
+
+def _boxes(*rows: tuple[float, float, float, float, float]) -> np.ndarray:
+    return to_corners(np.array(rows, np.float64).reshape(-1, 5))
+
+
+def _truth(corners: np.ndarray, kinds: list[int], counted: list[bool] | None = None, ignored: tuple = ()) -> Truth:
+    flags = np.ones(len(kinds), bool) if counted is None else np.array(counted, bool)
+    return Truth("p", "s", 400, 300, corners, np.array(kinds), flags, ignored)
+
+
+def _judged(truth: Truth, corners: np.ndarray, score: list[float], kinds: list[int]) -> Judged:
+    return judge(truth, corners, np.array(score, np.float64), np.array(kinds, np.int64))
+
+
+def test_a_perfect_answer_scores_one() -> None:
+    boxes = _boxes((50, 50, 60, 10, 0.3), (200, 100, 80, 12, 1.2), (100, 200, 30, 8, 2.0))
+    row = summarise([_judged(_truth(boxes, [0, 1, 2]), boxes, [0.9, 0.8, 0.7], [0, 1, 1])], 0.25)
+    assert row["ap50"] == row["ap50_95"] == row["f1"] == pytest.approx(1.0)
+    assert row["count_mae"] == 0
+    assert row["tanker_precision"] == row["tanker_recall"] == 1
+    assert row["confusion"]["unknown"]["other"] == 1
+
+
+def test_a_double_is_an_invention_and_a_miss_a_miss() -> None:
+    boxes = _boxes((50, 50, 60, 10, 0), (200, 100, 60, 10, 0))
+    twice = _boxes((50, 50, 60, 10, 0), (51, 50, 60, 10, 0))
+    judged = _judged(_truth(boxes, [1, 1]), twice, [0.9, 0.8], [1, 1])
+    assert match(judged, 0.5) == [0, -1]
+    row = summarise([judged], 0.25)
+    assert (row["precision"], row["recall"]) == (0.5, 0.5)
+    assert row["count_mae"] == 0, "one double and one miss: the count is right by luck"
+
+
+def test_what_cannot_be_told_counts_for_neither_side() -> None:
+    unsure, ignored = _boxes((50, 50, 60, 10, 0)), _boxes((200, 200, 80, 80, 0))
+    said = _boxes((50, 50, 60, 10, 0), (200, 200, 20, 8, 0), (350, 100, 20, 8, 0))
+    truth = _truth(unsure, [1], [False], (ignored[0],))
+    assert match(_judged(truth, said, [0.9, 0.8, 0.7], [1, 1, 1]), 0.5) == [None, None, -1]
+
+
+def test_average_precision_by_hand() -> None:
+    boxes = _boxes((50, 50, 60, 10, 0), (200, 100, 60, 10, 0))
+    said = _boxes((50, 50, 60, 10, 0), (300, 250, 60, 10, 0), (200, 100, 60, 10, 0))
+    judged = _judged(_truth(boxes, [1, 1]), said, [0.9, 0.8, 0.7], [1, 1, 1])
+    # Precision 1 up to recall 0.5 (51 of 101 points), 2/3 beyond.
+    assert average_precision([judged], 0.5) == pytest.approx((51 + 50 * 2 / 3) / 101)
+
+
+@pytest.mark.real
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the scorer leaves files open
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_agrees_with_the_independent_scorer(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("score", SCORER)
+    assert spec
+    assert spec.loader
+    scorer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scorer)
+    rng = np.random.default_rng(1)
+    pictures, predictions = [], {}
+    for i in range(12):
+        n = int(rng.integers(0, 9))
+        wild = np.stack(
+            [
+                rng.uniform(-10, 410, n),
+                rng.uniform(-10, 310, n),
+                rng.uniform(10, 120, n),
+                rng.uniform(4, 30, n),
+                rng.uniform(0, 3, n),
+            ],
+            1,
+        )
+        corners, kinds, sure = to_corners(wild), rng.integers(0, 3, n), rng.random(n) < 0.8
+        ignored = (_boxes((300, 200, 90, 60, 0))[0],) if i % 3 == 0 else ()
+        noisy = wild[rng.random(n) < 0.8]
+        noisy = noisy + rng.normal(0, [2, 2, 3, 1, 0.05], noisy.shape)
+        extra = np.stack(
+            [
+                rng.uniform(0, 400, 3),
+                rng.uniform(0, 300, 3),
+                rng.uniform(10, 90, 3),
+                rng.uniform(4, 20, 3),
+                rng.uniform(0, 3, 3),
+            ],
+            1,
+        )
+        said = to_corners(np.abs(np.concatenate([noisy, extra])))
+        score, told = rng.uniform(0.05, 1, len(said)), rng.integers(0, 3, len(said))
+        truth = Truth(f"s{i}", "x", 400, 300, corners, kinds, sure, ignored)
+        pictures.append(judge(truth, said, score, told))
+        predictions[f"s{i}"] = [
+            {"corners": c.tolist(), "score": float(s), "class": int(k)}
+            for c, s, k in zip(said, score, told, strict=True)
+        ]
+        rows = [
+            {"corners": c.tolist(), "class": int(k), "sure": bool(s), "length_px": float(w[2])}
+            for c, k, s, w in zip(corners, kinds, sure, wild, strict=True)
+        ]
+        content = {
+            "scene": f"s{i}",
+            "width": 400,
+            "height": 300,
+            "group": "x",
+            "gsd_m_per_px": None,
+            "annotations": rows,
+            "ignore": [p.tolist() for p in ignored],
+        }
+        (tmp_path / f"s{i}.json").write_text(json.dumps(content))
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/predictions.json").write_text(json.dumps(predictions))
+    theirs = scorer.main([str(tmp_path), str(tmp_path / "p/predictions.json"), "--conf", "0.25", "--quiet"])["all"]
+    ours = summarise(pictures, 0.25)
+    pairs = {
+        "P50": "precision", "R50": "recall", "F50": "f1", "AP50": "ap50", "AP50_95": "ap50_95", "count_MAE": "count_mae",
+        "count_exact": "count_exact", "count_within10": "count_within_10", "tankerP50": "tanker_precision",
+        "tankerR50": "tanker_recall",
+    }  # fmt: skip
+    for theirs_name, ours_name in pairs.items():
+        assert ours[ours_name] == pytest.approx(theirs[theirs_name], abs=2e-3), ours_name
