@@ -58,6 +58,7 @@ def build_document(scene: Scene, detector: Detector, result: ScanResult) -> dict
         },
         "seconds": {k: round(v, 3) for k, v in result.seconds.items()},
         "warnings": warnings,
+        "synthetic": scene.synthetic,
     }
 
 

@@ -100,6 +100,11 @@ class Scene:
         """Metres per source px, the geometric mean of both sides; None where nobody knows."""
 
     @property
+    def synthetic(self) -> bool:
+        """Whether the file says of itself that it was rendered."""
+        return self._source.synthetic
+
+    @property
     def crs(self) -> str | None:
         """Coordinate reference system as "EPSG:32610", or WKT where it has no number; None without."""
         return self.georef.crs if self.georef else None

@@ -60,6 +60,7 @@ class GeoTiff:
         try:
             self.width, self.height = int(self._file.width), int(self._file.height)
             self._check(options.max_pixels)
+            self.synthetic = self._file.tags().get("SYNTHETIC") == "YES"
             self.georef = self._locate()
             self._bands = self._choose(options.bands)
             self._palette = find_palette(self._file, self._bands)

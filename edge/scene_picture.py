@@ -42,6 +42,7 @@ class Picture:
         Raises:
             SceneError: too large, not whole, or not decodable.
         """
+        self.synthetic = False
         self.warnings: list[str] = []
         self.stretch: Stretch | None = None
         if path.stat().st_size > options.max_pixels * _BYTES_PER_PX + 2**20:

@@ -57,6 +57,8 @@ class Source(Protocol):
     """Where the px lie on the ground."""
     stretch: Stretch | None
     """How px became 8 bit; None where they were."""
+    synthetic: bool
+    """The file says of itself that it was rendered (TIFF tag SYNTHETIC=YES), as our samples do."""
     warnings: list[str]
     """What a user should know about how the file was read."""
 

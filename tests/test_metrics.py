@@ -126,8 +126,8 @@ def test_agrees_with_the_independent_scorer(tmp_path: Path) -> None:
     theirs = scorer.main([str(tmp_path), str(tmp_path / "p/predictions.json"), "--conf", "0.25", "--quiet"])["all"]
     ours = summarise(pictures, 0.25)
     pairs = {
-        "P50": "precision", "R50": "recall", "F50": "f1", "AP50": "ap50", "AP50_95": "ap50_95", "count_MAE": "count_mae",
-        "count_exact": "count_exact", "count_within10": "count_within_10", "tankerP50": "tanker_precision",
+        "P50": "precision", "R50": "recall", "F50": "f1", "AP50": "ap50", "AP50_95": "ap50_95",
+        "count_MAE": "count_mae", "count_exact": "count_exact", "count_within10": "count_within_10", "tankerP50": "tanker_precision",
         "tankerR50": "tanker_recall",
     }  # fmt: skip
     for theirs_name, ours_name in pairs.items():

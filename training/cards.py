@@ -108,19 +108,19 @@ whether it is a tanker, another vessel, or of unknown kind.
 person who looks at the answer.
 **Not for**: navigation, collision avoidance, targeting, law enforcement without a person's check, SAR or infrared
 pictures, oblique views, or as proof that a place had *no* vessel.
-**Where it fails**: vessels under {low:.0f} px or over {high:.0f} px (in the working frame); small craft in marinas; hulls
-in deep shadow or under cloud; barges loaded like quays. Whether a vessel is a tanker rests on about twenty real ships and on
-rendered ones: read the figures with that in mind.
+**Where it fails**: vessels under {low:.0f} px or over {high:.0f} px (in the working frame); small craft in marinas;
+hulls in deep shadow or under cloud; barges loaded like quays; jetties and cranes may be taken for vessels. Whether a
+vessel is a tanker rests on about twenty real ships and on rendered ones: read the figures with that in mind.
 
-Input: uint8 RGB tiles of {card["input"]["tile_px"]} px. A scene of known GSD is resampled to {finest} to {coarsest} m/px.
+Input: uint8 RGB, tiles of {card["input"]["tile_px"]} px. Scenes of known GSD are resampled to {finest} to {coarsest} m/px.
 Score threshold {card["thresholds"]["score"]}. Licence {card["licence"]} (derived from ultralytics weights).
 
 ## Trained on
 
 {sets}
 
-Steps {run.get("steps_done", "-")}, data {run.get("data_sha256", "-")[:16]}, start {run.get("start_sha256", "-")[:16]}; all
-settings are in card.json.
+Steps {run.get("steps_done", "-")}, data {run.get("data_sha256", "-")[:16]},
+start {run.get("start_sha256", "-")[:16]}; all settings are in card.json.
 
 ## Figures on val
 

@@ -3,7 +3,7 @@
     python -m training.export --run runs/vessel-n --kinds runs/kinds --name vessel-n --out models
 
 The graph takes uint8 NHWC RGB of any multiple of 32 px a side and any batch, casts and scales inside, and gives
-(batch, anchors, 6): centre x, centre y, width, height in px, score 0..1, angle in radians. Suppression and the gathering
+(batch, anchors, 6): centre x, centre y, width, height in px, score 0..1, angle in radians. Suppression and the picking
 of survivors stay outside, where they are exact on oriented boxes. After writing, the graph is compared with the torch
 network on pictures; the step fails if they differ.
 """

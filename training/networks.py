@@ -45,19 +45,23 @@ CLASS_NAME = "ship"
 """The class of the finder while it trains: ultralytics then copies the starting weights' row for `ship`."""
 
 
-def start_from(weights: Path, gains: dict[str, float], epochs: int) -> Any:
-    """An oriented detector with one class, from the weights of one that knows `ship`.
+def start_from(weights: Path, epochs: int, classes: int = 1) -> Any:
+    """An oriented detector from the weights of one that knows `ship`; each class starts as a copy of that one.
 
     Args:
         weights: an ultralytics checkpoint of an OBB network.
-        gains: weights of the loss terms (box, cls, dfl, angle) that differ from ultralytics' own.
         epochs: over how many calls of `criterion.update` an end-to-end head shifts its weights.
+        classes: number of classes.
     """
     source, _ = load_checkpoint(str(weights))
-    model = OBBModel(cfg=source.yaml, ch=3, nc=1, verbose=False)
-    model.names = {0: CLASS_NAME}
+    model = OBBModel(cfg=source.yaml, ch=3, nc=classes, verbose=False)
+    model.names = {0: CLASS_NAME, **{i: f"{CLASS_NAME} {i}" for i in range(1, classes)}}
     model.load(source, verbose=False)
-    model.args = get_cfg(overrides={"task": "obb", "mode": "train", "epochs": epochs, **gains})
+    head = model.model[-1]
+    for branch in (*head.cv3, *getattr(head, "one2one_cv3", ())):
+        last = branch[-1]
+        last.weight.data[1:], last.bias.data[1:] = last.weight.data[:1], last.bias.data[:1]
+    model.args = get_cfg(overrides={"task": "obb", "mode": "train", "epochs": epochs})
     for parameter in model.parameters():
         parameter.requires_grad_(requires_grad=True)
     return model

@@ -83,11 +83,14 @@ def _groups(model: torch.nn.Module, decay: float) -> list[dict[str, Any]]:
 class Run:
     """A training run: network, averaged network, optimiser and the number of steps done."""
 
+    classes = 1
+
     def __init__(self, settings: Settings, out: Path) -> None:
         """Start from the weights, or go on where `out/state.pt` ends."""
         torch.manual_seed(settings.seed)
         self.settings, self.out, self.step = settings, out, 0
-        self.model = start_from(Path(settings.weights), {}, epochs=max(1, settings.steps // 100)).to(settings.device)
+        epochs = max(1, settings.steps // 100)
+        self.model = start_from(Path(settings.weights), epochs, self.classes).to(settings.device)
         self.ema = ModelEMA(self.model, decay=settings.ema_decay, tau=300)
         self.optimiser = torch.optim.AdamW(_groups(self.model, settings.weight_decay), lr=settings.learning_rate)
         self.criterion = self.model.init_criterion()
@@ -122,7 +125,7 @@ class Run:
         else:
             predicted = self.model(img)
         targets = {k: data[k].to(settings.device) for k in ("bboxes", "batch_idx")}
-        targets["cls"] = torch.zeros_like(targets["batch_idx"])
+        targets["cls"] = self.class_targets(data).to(settings.device)
         loss, parts = self.criterion(predicted, targets)
         self.optimiser.zero_grad()
         loss.sum().backward()
@@ -134,6 +137,10 @@ class Run:
             self._shift_heads()
         for name, value in parts.items():
             self.loss[name] = 0.98 * self.loss.get(name, float(value)) + 0.02 * float(value)
+
+    def class_targets(self, data: dict[str, Any]) -> torch.Tensor:
+        """Class (n,) of each labelled vessel: to the finder all are ships."""
+        return torch.zeros_like(data["batch_idx"])
 
     def save(self) -> None:
         """Write the state to go on from, and a checkpoint that ultralytics reads."""
@@ -153,17 +160,24 @@ class Run:
             part.replace(self.out / name)
 
 
+def loader_of(composer: Composer, settings: Settings, first: int) -> Any:
+    """Batches from number `first` to the end of the schedule.
+
+    On a CPU they are drawn in this process: a worker's threads and torch's would wait for each other (measured on two
+    cores: 3 s a step with a worker, 1.2 s without).
+    """
+    workers = 0 if settings.device == "cpu" else 8
+    samples = _Samples(composer, settings.batch, first, settings.steps)
+    return torch.utils.data.DataLoader(samples, batch_size=None, num_workers=workers)
+
+
 def train(settings: Settings, dataset: Path, out: Path, stop_after_s: float) -> dict[str, Any]:
     """Train to the end of the schedule, or until the time is up; the summary says which."""
     described = json.loads((dataset / "dataset.json").read_text())
     weights = {s["name"]: s["weight"] for s in described["sources"]}
     composer = Composer(read_index(dataset, "train"), weights, settings.canvas_px, settings.seed)
     run = Run(settings, out)
-    # On a CPU the samples are drawn in this process: a worker's threads and torch's would wait for each other
-    # (measured on 2 cores: 3 s a step with a worker, 1.2 s without).
-    workers = 0 if settings.device == "cpu" else 8
-    samples = _Samples(composer, settings.batch, run.step, settings.steps)
-    loader = torch.utils.data.DataLoader(samples, batch_size=None, num_workers=workers)
+    loader = loader_of(composer, settings, run.step)
     start = last_saved = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     log = out / "log.jsonl"

@@ -21,6 +21,8 @@ from edge.write.document_json import line
 if TYPE_CHECKING:
     import argparse
 
+    from edge.scene import Scene
+
 DEFAULT_FORMATS = "json,geojson,csv,overlay"
 
 
@@ -100,21 +102,27 @@ class Counter:
         self._detector: Detector = load_detector(find_model(args.model), args.provider)
         self._taken: set[str] = set()
 
-    def count(self, path: Path) -> dict[str, Any]:
-        """The document of one scene, after its files are written."""
+    def count(self, path: Path) -> tuple[dict[str, Any], OutputError | None]:
+        """The document of one scene, after its files are written; and why some of them were not."""
         args = self._args
         with open_scene(path, self._reading) as scene:
             aoi = load_aoi(args.aoi, scene) if args.aoi else None
             watched = sys.stderr.isatty() and not args.json
             result = scan(scene, self._detector, self._scan, aoi, _show_progress if watched else None)
             document = build_document(scene, self._detector, result)
-            if self._formats:
-                formats = self._formats
-                if scene.crs is None and not args.format:
-                    formats = [f for f in formats if f != "geojson"]
-                stem = unique_stem(path, self._taken)
-                write_formats(document, args.out, formats, scene, stem=stem)
-        return document
+            try:
+                self._save(document, path, scene)
+            except OutputError as error:
+                return document, error
+        return document, None
+
+    def _save(self, document: dict[str, Any], path: Path, scene: Scene) -> None:
+        """Write the result files, if any are wanted."""
+        formats = self._formats
+        if scene.crs is None and not self._args.format:  # by default what the scene allows
+            formats = [f for f in formats if f != "geojson"]
+        if formats:
+            write_formats(document, self._args.out, formats, scene, stem=unique_stem(path, self._taken))
 
 
 def main(args: argparse.Namespace) -> int:
@@ -124,13 +132,15 @@ def main(args: argparse.Namespace) -> int:
     code = 0
     for path in args.scenes:
         try:
-            document = counter.count(path)
-        except (InputError, OutputError) as error:
+            document, unsaved = counter.count(path)
+        except InputError as error:
             failed += 1
             code = error.exit_code
             _tell(path, error, as_json=args.json)
             continue
-        complete = complete and not document["tiles"]["failed"]
+        if unsaved:
+            print(f"tanker-edge: {unsaved}", file=sys.stderr)
+        complete = complete and not unsaved and not document["tiles"]["failed"]
         documents.append(document)
         if args.json:
             print(line(document), flush=True)
