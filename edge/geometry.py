@@ -107,6 +107,39 @@ def clip_polygon(polygon: Floats, window: Window) -> Floats:
     return points
 
 
+def round_visible(xywhr: Floats, windows: Floats) -> Floats:
+    """The smallest boxes (m, 5) at the same angles that hold what shows of boxes (m, 5) in windows (m, 4).
+
+    Windows are left, top, right, bottom in px; a box of which nothing shows becomes one of no area. The corners of what
+    shows are corners of the one inside the other, or lie where two edges cross.
+    """
+    boxes = np.asarray(xywhr, np.float64).reshape(-1, 5)
+    low, high = windows[:, None, :2], windows[:, None, 2:]
+    own = to_corners(boxes)
+    theirs = windows[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+    cos, sin = np.cos(boxes[:, 4]), np.sin(boxes[:, 4])
+    axes = np.stack([np.stack([cos, -sin], 1), np.stack([sin, cos], 1)], 1)  # (m, 2, 2): offset @ axes = along, across
+    along = np.abs((theirs - boxes[:, None, :2]) @ axes)
+    points, valid = [own, theirs], [((own >= low) & (own <= high)).all(2), (along <= boxes[:, None, 2:4] / 2).all(2)]
+    start, step = own, np.roll(own, -1, 1) - own
+    for axis, side in ((0, 0), (1, 1), (0, 2), (1, 3)):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            at = (windows[:, side, None] - start[..., axis]) / step[..., axis]
+            crossing = start + at[..., None] * step
+        across = crossing[..., 1 - axis]
+        real = (at >= 0) & (at <= 1) & (across >= low[..., 1 - axis]) & (across <= high[..., 1 - axis])
+        valid.append(real)
+        points.append(np.where(real[..., None], crossing, 0.0))
+    shows = np.concatenate(valid, 1)
+    turned = (np.concatenate(points, 1) - boxes[:, None, :2]) @ axes
+    first = np.where(shows[..., None], turned, np.inf).min(1)
+    last = np.where(shows[..., None], turned, -np.inf).max(1)
+    empty = ~shows.any(1)
+    first[empty], last[empty] = 0.0, 0.0
+    centre = boxes[:, :2] + (axes @ ((first + last) / 2)[..., None])[..., 0]
+    return np.concatenate([centre, last - first, boxes[:, 4:]], 1)
+
+
 def polygon_area(polygon: Floats) -> float:
     """Area in px² of a simple polygon (k, 2), by the shoelace formula."""
     if len(polygon) < 3:  # noqa: PLR2004 - a polygon has three corners
@@ -154,7 +187,7 @@ def paired_intersection(a: Floats, b: Floats) -> Floats:
     a, b = a - origin, b - origin
     slack = 1e-9 * (1.0 + np.abs(a).max(initial=0.0))
     area = _inside_part(a, np.roll(a, -1, 1), b, slack) + _inside_part(b, np.roll(b, -1, 1), a, -slack)
-    return np.maximum(area / 2, 0.0)
+    return np.clip(area / 2, 0.0, np.minimum(areas(a), areas(b)))  # rounding must not share more than there is
 
 
 def areas(corners: Floats) -> Floats:

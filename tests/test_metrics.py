@@ -35,6 +35,7 @@ def test_a_perfect_answer_scores_one() -> None:
     assert row["count_mae"] == 0
     assert row["tanker_precision"] == row["tanker_recall"] == 1
     assert row["confusion"]["unknown"]["other"] == 1
+    assert row["recall_by_kind"] == {"tanker": 1, "other": 1, "unknown": 1}
 
 
 def test_a_double_is_an_invention_and_a_miss_a_miss() -> None:
@@ -127,8 +128,8 @@ def test_agrees_with_the_independent_scorer(tmp_path: Path) -> None:
     ours = summarise(pictures, 0.25)
     pairs = {
         "P50": "precision", "R50": "recall", "F50": "f1", "AP50": "ap50", "AP50_95": "ap50_95",
-        "count_MAE": "count_mae", "count_exact": "count_exact", "count_within10": "count_within_10", "tankerP50": "tanker_precision",
-        "tankerR50": "tanker_recall",
+        "count_MAE": "count_mae", "count_exact": "count_exact", "count_within10": "count_within_10",
+        "tankerP50": "tanker_precision", "tankerR50": "tanker_recall",
     }  # fmt: skip
     for theirs_name, ours_name in pairs.items():
         assert ours[ours_name] == pytest.approx(theirs[theirs_name], abs=2e-3), ours_name

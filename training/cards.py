@@ -112,7 +112,7 @@ pictures, oblique views, or as proof that a place had *no* vessel.
 hulls in deep shadow or under cloud; barges loaded like quays; jetties and cranes may be taken for vessels. Whether a
 vessel is a tanker rests on about twenty real ships and on rendered ones: read the figures with that in mind.
 
-Input: uint8 RGB, tiles of {card["input"]["tile_px"]} px. Scenes of known GSD are resampled to {finest} to {coarsest} m/px.
+Input: uint8 RGB tiles of {card["input"]["tile_px"]} px. Scenes of known GSD are brought to {finest} to {coarsest} m/px.
 Score threshold {card["thresholds"]["score"]}. Licence {card["licence"]} (derived from ultralytics weights).
 
 ## Trained on

@@ -28,6 +28,10 @@ from training.steps import finish, progress, run_step, write_atomic
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
+    from edge.geometry import Floats
+
 PARTLY_LABELLED = ("naval-harbours-bit-300", "sen2ships-15-port-scenes")
 """Sets whose labels are incomplete: their recall is told, their precision means little and enters no total."""
 MIN_LENGTH_M = 40.0
@@ -117,11 +121,16 @@ def evaluate(
         found = json.loads(known.read_text())
         corners = np.array(found["corners"], np.float64).reshape(-1, 4, 2)
         score, kinds = np.array(found["score"], np.float64), np.array(found["kind"], np.int64)
-        if truth.gsd_m and not truth.counted.all():  # shorter ones are outside the truth file's promise
-            long_enough = long_sides(corners) >= MIN_LENGTH_M / truth.gsd_m
-            corners, score, kinds = corners[long_enough], score[long_enough], kinds[long_enough]
-        judged.append(judge(truth, corners, score, kinds))
+        judged.append(judge_rows(truth, corners, score, kinds))
     return judged
+
+
+def judge_rows(truth: Truth, corners: Floats, score: Floats, kinds: NDArray[np.int64]) -> Judged:
+    """Judge predictions (n, 4, 2), (n,), (n,); those too short for a truth file's promise are left out."""
+    if truth.gsd_m and not truth.counted.all():
+        long_enough = long_sides(corners) >= MIN_LENGTH_M / truth.gsd_m
+        corners, score, kinds = corners[long_enough], score[long_enough], kinds[long_enough]
+    return judge(truth, corners, score, kinds)
 
 
 def tables(judged: Sequence[Judged], threshold: float) -> dict[str, dict[str, Any]]:
@@ -195,7 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_atomic(args.out / "predictions.json", json.dumps(_predictions(judged)) + "\n")
     if args.write_card:
         write_metrics(args.model, figures, threshold)
-    total = {k: v for k, v in figures["all fully labelled"].items() if k not in ("by_length", "confusion")}
+    total = {k: v for k, v in figures["all fully labelled"].items() if not isinstance(v, dict)}
     finish(step="evaluate", model=detector.card.name, threshold=threshold, **total)
     return 0
 

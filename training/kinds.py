@@ -259,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     losses = train(model, drawer, args.steps, args.batch, args.lr, args.out / "kind.pt")
     held = real_examples(args.dataset, "val")
     belief = beliefs(model, held)
-    above = 0.5
+    above, below = 0.5, 0.3  # the likelier kind is a tanker; "other" wants more certainty, and in between it is unknown
     by_source = {
         s: judge(belief[[e.source == s for e in held]], [e for e in held if e.source == s], above)
         for s in sorted({e.source for e in held})
@@ -276,7 +276,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "chip_px": list(CHIP_PX),
             "length_share": LENGTH_SHARE,
             "tanker_above": above,
-            "other_below": above,
+            "other_below": below,
             "min_length_px": MIN_LENGTH_PX,
         },
         "steps": args.steps,

@@ -239,6 +239,7 @@ def _kinds(pictures: Sequence[Judged], threshold: float, iou: float) -> dict[str
         "tanker_precision": ratio(int(right), int(right + wrong)),
         "tanker_recall": ratio(int(right), wanted),
         "tankers": wanted,
+        "recall_by_kind": {k: ratio(sum(r.values()) - r["missed"], sum(r.values())) for k, r in table.items()},
         "confusion": table,
     }
 

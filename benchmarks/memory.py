@@ -1,0 +1,104 @@
+"""Peak memory of counting a large tiled GeoTIFF that is made on the spot, at two sizes.
+
+    python -m benchmarks.memory
+
+The scene is mostly water, 0.25 m/px, with the sample scene laid into it here and there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.windows import Window
+
+from edge.assets import samples_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BLOCK = 512
+WATER = (34, 58, 66)
+CHILD = (
+    "import sys, resource; from edge.cli import main; code = main(sys.argv[1:]);"
+    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024); sys.exit(code)"
+)
+"""ru_maxrss is in KiB on Linux."""
+
+
+def make_scene(path: Path, side: int, gsd_m: float) -> Path:
+    """Write a side x side px tiled GeoTIFF of water with harbours in it, block by block."""
+    with rasterio.open(samples_dir() / "synthetic-terminal.tif") as sample:
+        harbour = sample.read()
+    profile = {
+        "driver": "GTiff", "width": side, "height": side, "count": 3, "dtype": "uint8", "tiled": True,
+        "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "zlevel": 1, "crs": "EPSG:32630",
+        "transform": Affine(gsd_m, 0, 400_000, 0, -gsd_m, 100_000), "BIGTIFF": "IF_SAFER",
+    }  # fmt: skip
+    rng = np.random.default_rng(0)
+    water = np.array(WATER, np.int16)[:, None, None] + rng.integers(-4, 5, (3, BLOCK, BLOCK))
+    water = water.astype(np.uint8)
+    with rasterio.open(path, "w", **profile) as scene:
+        for y in range(0, side, BLOCK):
+            for x in range(0, side, BLOCK):
+                height, width = min(BLOCK, side - y), min(BLOCK, side - x)
+                scene.write(water[:, :height, :width], window=Window(x, y, width, height))
+        for place in range(0, side - harbour.shape[2], 6000):
+            scene.write(harbour, window=Window(place, place % 7000, harbour.shape[2], harbour.shape[1]))
+    return path
+
+
+def peak(path: Path, model: str | None, options: Sequence[str] = ()) -> dict[str, float | int]:
+    """Count a scene in a process of its own; peak resident memory in MB, and what it found.
+
+    Raises:
+        RuntimeError: the count failed.
+    """
+    command = [sys.executable, "-c", CHILD, "count", str(path), "--json", *options]
+    command += ["--model", model] if model else []
+    begun = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    if done.returncode:
+        message = f"counting {path.name} failed: {done.stderr}"
+        raise RuntimeError(message)
+    document, rss = done.stdout.splitlines()
+    found = json.loads(document)
+    return {
+        "side_px": found["width"],
+        "rss_mb": int(rss),
+        "vessels": found["counts"]["vessel"],
+        "tiles": found["tiles"]["planned"],
+        "coverage": found["coverage"],
+        "wall_s": round(time.perf_counter() - begun, 1),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make, count, print a table and a JSON line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sides", type=int, nargs="+", default=[15_000, 30_000], help="px")
+    parser.add_argument("--gsd", type=float, default=0.25, help="m/px")
+    parser.add_argument("--model", help="a shipped model or a model folder")
+    args = parser.parse_args(argv)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for side in args.sides:
+            scene = make_scene(Path(folder) / f"{side}.tif", side, args.gsd)
+            rows.append(peak(scene, args.model))
+            scene.unlink()
+            print("  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
+    print(json.dumps({"benchmark": "memory", "rows": rows}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
