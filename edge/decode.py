@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+COLUMNS = 6
+"""Of a network's output: centre x, centre y, width, height (px of the tile), score (0..1), angle (radians)."""
+
+
 def suppress(detections: Detections, iou: float) -> Detections:
     """Keep the best-scored of boxes that overlap by more than `iou` (rotated); ties fall to the earlier row.
 
@@ -38,7 +42,7 @@ def decode(output: NDArray[np.float32], floor: float, nms_iou: float | None) -> 
     """One tile's output (anchors, 6) -> its vessels.
 
     Args:
-        output: columns centre x, centre y, width, height (px of the tile), score (0..1), angle (radians).
+        output: see COLUMNS.
         floor: rows with a lower score are dropped before anything else is computed.
         nms_iou: rotated IoU for suppression; None for a network whose rows are vessels already.
     """

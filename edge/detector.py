@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.decode import decode
+from edge.decode import COLUMNS, decode
+from edge.errors import ModelError
 from edge.kinds import KindTeller
 from edge.model_card import ModelCard, load_card
 from edge.session import Session, open_session
@@ -33,8 +34,19 @@ class Detector:
         return self.finder.provider
 
     def find(self, batch: NDArray[np.uint8]) -> list[Detections]:
-        """Tiles (n, h, w, 3) uint8 RGB -> each tile's vessels, px of the tile."""
+        """Tiles (n, h, w, 3) uint8 RGB -> each tile's vessels, px of the tile.
+
+        Raises:
+            ModelError: the network finds no boxes, though its hash is the card's.
+            ProviderError: the network failed.
+        """
         output = self.finder.run(batch)
+        if output.ndim != 3 or output.shape[2] != COLUMNS:  # noqa: PLR2004 - tile, box, column
+            raise ModelError(
+                self.card.finder_path,
+                f"its network answers with shape {output.shape}, not (tiles, boxes, {COLUMNS})",
+                "export it anew with `python -m training.export`",
+            )
         return [decode(rows, self.card.score_floor, self.card.nms_iou) for rows in output]
 
 

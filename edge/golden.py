@@ -33,6 +33,8 @@ def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[s
     if expected["counts"] != found["counts"]:
         return [f"the counts are {found['counts']}, not {expected['counts']}"]
     wrong = []
+    if expected["coverage"] != found["coverage"]:
+        wrong.append(f"the coverage is {found['coverage']}, not {expected['coverage']}")
     for i, (a, b) in enumerate(zip(expected["detections"], found["detections"], strict=True), 1):
         off = max(
             abs(p - q) for c, d in zip(a["corners"], b["corners"], strict=True) for p, q in zip(c, d, strict=True)

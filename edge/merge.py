@@ -1,17 +1,18 @@
 """Tiles' detections -> the scene's, each vessel once.
 
 Tiles overlap, so neighbours see the same vessel, each a little off. Which boxes are one vessel is decided between tiles
-and never within one: two boxes of the same tile are two vessels, so rafted hulls stay two even where a tile's box of the
-one lies on another tile's box of the other. Boxes of two tiles are compared on the ground that both tiles see, so a hull
-that a tile's edge cuts is compared with what the edge left of it. A box is a detection of a vessel if it overlaps it by
-an IoU of 0.5 or more. Then two tiles' boxes of one vessel overlap by 0.2 or more, and their boxes of vessels that do not
-overlap by less than 0.5. So from 0.5 on two boxes are one vessel; between the two, boxes are paired so that as few
-vessels as possible explain what all tiles say.
+and never within one: two boxes of the same tile are two vessels. So rafted hulls stay two, even where one tile's box of
+the one lies on another tile's box of the other. A hull that a tile's edge cuts is compared on the ground that both
+tiles see, with what is left of it.
 
-A tile owns the vessels whose centre lies in its core, with a band round it as wide as two tiles' centres differ. A vessel
-is kept if one of its boxes is owned. What only a tile's margin says, and not the tile that owns the place, is dropped.
+A box is a detection of a vessel where it overlaps it by an IoU of 0.5 or more. Then two tiles' boxes of one vessel
+overlap by 0.2 or more, and their boxes of two vessels by less than 0.5. So from 0.5 on two boxes are one vessel, and
+below they are paired so that as few vessels as possible explain what all tiles say.
 
-Where vessels may be longer than the overlap (the GSD is not known), all tiles may have seen parts only: they are joined.
+A tile owns the vessels whose centre lies in its core, or in a band round it as wide as two tiles' centres differ. A
+vessel is kept where a tile owns one of its boxes; what only the margins of tiles say is not. Of its boxes the best
+whole one stays. Where vessels may be longer than the overlap (the GSD is not known) no tile may have seen the whole:
+then the parts are joined.
 """
 
 from __future__ import annotations
@@ -131,10 +132,10 @@ def _offer(tile: Tile, rows: Detections, frame: Floats) -> _Offers:
         rows,
         tile=np.full(len(rows), tile.index),
         window=np.tile(window, (len(rows), 1)),
-        owned=((centre >= core[:2] - band) & (centre < core[2:] + band)).all(1),
+        owned=np.all((centre >= core[:2] - band) & (centre < core[2:] + band), axis=1),
         # Half open, as the cores are: a centre on the border belongs to one tile only.
-        inside=((centre >= core[:2]) & (centre < core[2:])).all(1),
-        cut=((reach <= EDGE_PX) & inner).any(1),
+        inside=np.all((centre >= core[:2]) & (centre < core[2:]), axis=1),
+        cut=np.any((reach <= EDGE_PX) & inner, axis=1),
     )
 
 
@@ -156,10 +157,10 @@ def _same_vessel(offers: _Offers) -> Indices:
         while _pair_up(vessels, a[group], b[group], iou[group]):
             pass  # a vessel that found its part in one tile may have others in more
     # What is left are slivers, which a px more or less makes another box, and parts whose link came after both.
-    for a, b, fit in ((a, b, iou), _parts(offers)):
-        for k in np.lexsort((b, a, -fit)):
-            if not vessels.whole.issuperset((int(vessels.of[a[k]]), int(vessels.of[b[k]]))):
-                vessels.unite(int(a[k]), int(b[k]))
+    for one, other, fit in ((a, b, iou), _parts(offers)):
+        for k in np.lexsort((other, one, -fit)):
+            if not vessels.whole.issuperset((int(vessels.of[one[k]]), int(vessels.of[other[k]]))):
+                vessels.unite(int(one[k]), int(other[k]))
     return vessels.of
 
 
@@ -266,6 +267,6 @@ def _one_each(offers: _Offers, vessel: Indices) -> Detections:
         parts = np.flatnonzero(vessel == vessel[i])
         largest = boxes[parts[np.argmax(area[parts])]].copy()
         joined = _round_all(corners[parts].reshape(-1, 2), largest[4])
-        # No longer than what tiles differ by anyway: it was whole, and only close to the edge.
-        boxes[i] = largest if joined[2] <= largest[2] + 2 * BAND_PX else joined
+        # No larger than by what tiles differ anyway: it was whole, and only close to the edge.
+        boxes[i] = largest if (joined[2:4] <= largest[2:4] + 2 * BAND_PX).all() else joined
     return Detections.of(boxes[first], rows.score[first], rows.kind[first], rows.kind_score[first])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,11 @@ class KindCard:
     """Belief up to which it is called other; between the two its kind is unknown."""
     min_length_px: float
     """Vessels shorter than this, px of the scene, keep the kind unknown."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether no belief means both kinds."""
+        return self.other_below <= self.tanker_above
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +112,31 @@ class _Fields:
 
     def pair(self, name: str) -> tuple[float, float]:
         """Two positive numbers, low before high."""
-        value = self.get(name, list)
-        if len(value) != 2 or not all(isinstance(v, (int, float)) for v in value) or not 0 < value[0] <= value[1]:  # noqa: PLR2004
+        low, high = self._two(name)
+        if not 0 < low <= high:
             raise ModelError(self._path, f"the card's field `{name}` is not [low, high]", "mend the card")
+        return low, high
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Width and height, px."""
+        width, height = self._two(name)
+        if width < 1 or height < 1 or width % 1 or height % 1:
+            raise ModelError(self._path, f"the card's field `{name}` is not [width, height]", "mend the card")
+        return int(width), int(height)
+
+    def _two(self, name: str) -> tuple[float, float]:
+        """Two finite numbers."""
+        value = self.get(name, list)
+        if len(value) != 2 or not all(type(v) in (int, float) and math.isfinite(v) for v in value):  # noqa: PLR2004
+            raise ModelError(self._path, f"the card's field `{name}` is not two numbers", "mend the card")
         return float(value[0]), float(value[1])
+
+    def pixels(self, name: str) -> int:
+        """A whole number of px, above 0."""
+        value = self.get(name, int)
+        if value < 1:
+            raise ModelError(self._path, f"the card's field `{name}` is {value}, not above 0", "mend the card")
+        return int(value)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -159,14 +186,25 @@ def verify_file(folder: Path, name: str, expected: str) -> None:
 def _kind_card(fields: _Fields, content: dict[str, Any]) -> KindCard | None:
     if content.get("kind") is None:
         return None
-    width, height = fields.get("kind.chip_px", list)
     return KindCard(
-        chip_px=(int(width), int(height)),
+        chip_px=fields.size("kind.chip_px"),
         length_share=fields.share("kind.length_share"),
         tanker_above=fields.share("kind.tanker_above"),
         other_below=fields.share("kind.other_below"),
         min_length_px=float(fields.get("kind.min_length_px", (int, float))),
     )
+
+
+def _check_together(path: Path, card: ModelCard) -> None:
+    """Refuse fields that are right by themselves, and contradict each other."""
+    checks = (
+        ("input.tile_px", "a multiple of `input.multiple_px`", card.tile_px % card.multiple_px == 0),
+        ("thresholds.floor", "at most `thresholds.score`", card.score_floor <= card.score_threshold),
+        ("kind.other_below", "at most `kind.tanker_above`", not card.kind or card.kind.holds),
+    )
+    for name, wanted, right in checks:
+        if not right:
+            raise ModelError(path, f"the card's field `{name}` is not {wanted}", "mend the card")
 
 
 def load_card(folder: Path) -> ModelCard:
@@ -183,17 +221,18 @@ def load_card(folder: Path) -> ModelCard:
         version=fields.get("version", str),
         folder=folder,
         sha256=fields.get("files", dict).get(FINDER, ""),
-        tile_px=fields.get("input.tile_px", int),
-        multiple_px=fields.get("input.multiple_px", int),
+        tile_px=fields.pixels("input.tile_px"),
+        multiple_px=fields.pixels("input.multiple_px"),
         gsd_m=fields.pair("range.gsd_m"),
         length_px=fields.pair("range.length_px"),
         score_threshold=fields.share("thresholds.score"),
         score_floor=fields.share("thresholds.floor"),
         near=fields.share("thresholds.near"),
-        nms_iou=None if content.get("head") == "end2end" else fields.share("thresholds.nms_iou"),
+        nms_iou=None if fields.get("head", str) == "end2end" else fields.share("thresholds.nms_iou"),
         kind=_kind_card(fields, content),
         raw=content,
     )
+    _check_together(path, card)
     for name in (FINDER, *([TELLER] if card.kind else [])):
         verify_file(folder, name, fields.get("files", dict).get(name, "nothing"))
     return card

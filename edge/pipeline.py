@@ -57,7 +57,7 @@ class ScanOptions:
         """Refuse what cannot be meant."""
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError("--conf", f"{self.threshold} is not in 0 .. 1", "give a score such as 0.25")
-        if not self.max_length_m > 0:
+        if not 0 < self.max_length_m < math.inf:
             raise UsageError("--max-length", f"{self.max_length_m} m is not a length", "give metres, such as 400")
         if self.batch < 1 or self.threads < 0:
             raise UsageError("--batch/--threads", "must be positive", "leave them out to let the program choose")

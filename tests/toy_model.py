@@ -1,17 +1,31 @@
-"""Small ONNX networks with known answers, built with onnx.helper.
+"""Small ONNX networks with known answers, built with onnx.helper, and whole model folders made of them.
 
 `python -m tests.toy_model` writes the doctor's toy network.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from edge.model_card import file_sha256
+from training.cards import save_card, write_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 OPSET = 17
+CELL = 8
+"""Side of a cell of the finder, px."""
+TILE = 128
+KIND = {
+    "chip_px": [48, 16], "length_share": 0.75, "tanker_above": 0.6, "other_below": 0.4, "min_length_px": 12.0,
+}  # fmt: skip
 
 
 def _save(graph: onnx.GraphProto, path: Path) -> Path:
@@ -30,7 +44,7 @@ def doubler(path: Path) -> Path:
     return _save(helper.make_graph([node], "doubler", ends[:1], ends[1:], [two]), path)
 
 
-def finder(path: Path, cell: int = 8) -> Path:
+def finder(path: Path, cell: int = CELL) -> Path:
     """Pictures (n, h, w, 3) uint8 -> rows (n, anchors, 6): each cell x cell block is a box whose score is its red.
 
     The box is centred on the block, 3 blocks long, 1 wide, and lies along x; score = mean red / 255.
@@ -73,6 +87,62 @@ def finder(path: Path, cell: int = 8) -> Path:
     last = helper.make_tensor_value_info("output0", TensorProto.FLOAT, ["n", "anchors", 6])
     known = [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]
     return _save(helper.make_graph(pool, "finder", [first], [last], known), path)
+
+
+def teller(path: Path) -> Path:
+    """Crops (n, h, w, 3) uint8 -> the belief (n, 1) that each is a tanker: mean green / 255."""
+    nodes = [
+        helper.make_node("Cast", ["images"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["f"], ["mean"], axes=[1, 2], keepdims=0),
+        helper.make_node("Gather", ["mean", "green"], ["greenmean"], axis=1),
+        helper.make_node("Div", ["greenmean", "byte"], ["output0"]),
+    ]
+    known = [
+        numpy_helper.from_array(np.array([1]), "green"),
+        numpy_helper.from_array(np.asarray(np.float32(255)), "byte"),
+    ]
+    first = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", "h", "w", 3])
+    last = helper.make_tensor_value_info("output0", TensorProto.FLOAT, ["n", 1])
+    return _save(helper.make_graph(nodes, "teller", [first], [last], known), path)
+
+
+def model_folder(folder: Path, *, kinds: bool = False, **changes: Any) -> Path:  # noqa: ANN401 - fields of a card
+    """A whole model folder, its card written by training.cards; `section__field=value` changes a field of the card."""
+    finder(folder / "model.onnx")
+    told = folder.with_name(folder.name + "-kinds")
+    if kinds:
+        teller(told / "kind.onnx")
+        (told / "kinds.json").write_text(json.dumps({"card": KIND}))
+    write_folder(
+        folder, name=folder.name, version="1", head="raw", run={}, parity={}, kinds=told if kinds else None,
+        threshold=0.5,
+    )  # fmt: skip
+    fields = {"input__tile_px": TILE, "range__length_px": [8.0, 32.0], **changes}
+    card = json.loads((folder / "card.json").read_text())
+    for name, value in fields.items():
+        section, _, field = name.partition("__")
+        if field:
+            card[section][field] = value
+        else:
+            card[section] = value
+    save_card(folder, card)
+    return folder
+
+
+def bless(folder: Path, name: str = "model.onnx") -> None:
+    """Put the present hash of a file into the card, as one would who swaps files on purpose."""
+    card = json.loads((folder / "card.json").read_text())
+    card["files"][name] = file_sha256(folder / name)
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+def picture(width: int, height: int, vessels: dict[tuple[int, int], int], green: int = 0) -> NDArray[np.uint8]:
+    """A black picture (h, w, 3) with red cells: (column, row) of the cell -> red, the finder's score times 255."""
+    out = np.zeros((height, width, 3), np.uint8)
+    for (column, row), red in vessels.items():
+        place = np.s_[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL]
+        out[place] = (red, green, 0)
+    return out
 
 
 if __name__ == "__main__":

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.count import EXACT_UP_TO, LEVEL, Count, count, interval
+from edge.detections import Detections, Kind
+
+BELIEFS = st.lists(st.floats(0, 1), max_size=9)
+
+
+def _rows(scores: list[float], kinds: list[Kind], beliefs: list[float]) -> Detections:
+    boxes = np.column_stack([np.arange(len(scores)) * 50.0, *np.tile([[0], [30], [8], [0]], len(scores))])
+    return Detections.of(boxes, np.array(scores), np.array(kinds, np.int8), np.array(beliefs))
+
+
+def test_each_kind_is_counted_and_vessel_is_their_sum() -> None:
+    kinds = [Kind.TANKER, Kind.TANKER, Kind.OTHER, Kind.UNKNOWN, Kind.TANKER]
+    found = count(_rows([0.9, 0.8, 0.7, 0.6, 0.2], kinds, [0.9, 0.8, 0.1, np.nan, 0.9]), 0.5)
+    assert (found.tanker, found.other, found.unknown, found.vessel) == (2, 1, 1, 4)
+
+
+def test_the_threshold_is_included() -> None:
+    rows = _rows([0.5, 0.49999], [Kind.OTHER] * 2, [0.1] * 2)
+    assert count(rows, 0.5).vessel == 1
+
+
+def test_nothing_is_counted_in_nothing() -> None:
+    assert count(Detections.empty(), 0.5) == Count(0, 0, 0, (0, 0), (0, 0))
+
+
+def _by_enumeration(beliefs: list[float], level: float) -> tuple[int, int]:
+    """Quantiles of the number of true ones, over all outcomes."""
+    mass = np.zeros(len(beliefs) + 1)
+    for outcome in product([0, 1], repeat=len(beliefs)):
+        mass[sum(outcome)] += np.prod([p if real else 1 - p for p, real in zip(beliefs, outcome, strict=True)])
+    below, tail = np.cumsum(mass), (1 - level) / 2
+    return int(np.argmax(below >= tail - 1e-12)), int(np.argmax(below >= 1 - tail - 1e-12))
+
+
+@given(beliefs=BELIEFS, counted=st.integers(0, 9))
+@settings(deadline=None)
+def test_the_interval_is_that_of_independent_draws(beliefs: list[float], counted: int) -> None:
+    low, high = interval(np.array(beliefs), counted)
+    if beliefs:
+        exact = _by_enumeration(beliefs, LEVEL)
+        assert abs(low - min(counted, exact[0])) <= 1, "rounding may decide where a quantile falls on a step"
+        assert abs(high - max(counted, exact[1])) <= 1
+    assert low <= counted <= high
+
+
+def test_known_intervals() -> None:
+    assert interval(np.ones(7), 7) == (7, 7)
+    assert interval(np.zeros(7), 0) == (0, 0)
+    assert interval(np.full(4, 0.5), 2) == (0, 4)
+    assert interval(np.full(100, 0.5), 50) == (42, 58)
+
+
+def test_the_interval_holds_the_count_and_never_exceeds_the_candidates() -> None:
+    rows = _rows([0.51] * 6, [Kind.TANKER] * 6, [0.99] * 6)
+    found = count(rows, 0.5)
+    assert found.vessel_interval[1] == found.vessel == 6
+    assert found.vessel_interval[0] < 6
+
+
+def test_candidates_below_the_threshold_widen_the_interval() -> None:
+    sure = _rows([0.99] * 5, [Kind.OTHER] * 5, [0.1] * 5)
+    more = Detections.concat([sure, _rows([0.4] * 5, [Kind.OTHER] * 5, [0.1] * 5)])
+    assert count(sure, 0.5).vessel == count(more, 0.5).vessel == 5
+    assert count(more, 0.5).vessel_interval[1] > count(sure, 0.5).vessel_interval[1]
+
+
+def test_what_nobody_judged_is_no_tanker() -> None:
+    assert count(_rows([0.9] * 3, [Kind.UNKNOWN] * 3, [np.nan] * 3), 0.5).tanker_interval == (0, 0)
+
+
+def test_the_normal_approximation_meets_the_exact_sum() -> None:
+    rng = np.random.default_rng(3)
+    beliefs = rng.uniform(0, 1, EXACT_UP_TO)
+    exact = interval(beliefs, 1000)
+    normal = interval(np.append(beliefs, 0.0), 1000)
+    assert exact == pytest.approx(normal, abs=1)

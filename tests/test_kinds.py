@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import toy_model
+from scene_files import write_tiff
+
+from edge.detections import Detections, Kind
+from edge.detector import Detector, load_detector
+from edge.kinds import CHIPS_AT_ONCE, KindTeller, aligned_chip, read_chip
+from edge.model_card import KindCard
+from edge.pipeline import scan
+from edge.scene import Scene, open_scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge.geometry import Floats
+
+CARD = KindCard((48, 16), 0.75, 0.6, 0.4, 12.0)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Detector:
+    return load_detector(toy_model.model_folder(tmp_path_factory.mktemp("models") / "toy", kinds=True), "cpu")
+
+
+def _hull(box: Floats, side: int = 200) -> NDArray[np.uint8]:
+    """A picture of one vessel: fore half 200, aft half 100, water 0; px centres decide."""
+    x, y, length, beam, angle = box
+    across, down = np.meshgrid(np.arange(side) + 0.5 - x, np.arange(side) + 0.5 - y)
+    ahead = across * np.cos(angle) + down * np.sin(angle)
+    aside = down * np.cos(angle) - across * np.sin(angle)
+    inside = (np.abs(ahead) <= length / 2) & (np.abs(aside) <= beam / 2)
+    grey = np.where(inside, np.where(ahead > 0, 200, 100), 0).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, 2)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 45, 90, 135, 179])
+@pytest.mark.parametrize(("length", "beam"), [(36.0, 10.0), (72.0, 20.0), (120.0, 30.0)])
+def test_the_vessel_lies_along_the_crop_and_fills_its_share(degrees: float, length: float, beam: float) -> None:
+    box = np.array([101.3, 98.6, length, beam, np.deg2rad(degrees)])
+    chip = aligned_chip(_hull(box), box, CARD.chip_px, CARD.length_share)
+    assert chip.shape == (16, 48, 3)
+    middle = chip[8, :, 0].astype(float)
+    assert middle[9:22].mean() == pytest.approx(100, abs=6), "the stern is on the left"
+    assert middle[26:39].mean() == pytest.approx(200, abs=6), "the bow is on the right"
+    assert middle[:4].max() < 10
+    assert middle[44:].max() < 10
+    filled = np.flatnonzero(middle > 50)
+    assert len(filled) == pytest.approx(36, abs=2)
+    assert (filled[0] + filled[-1]) / 2 == pytest.approx(23.5, abs=1), "and in the middle"
+
+
+def test_an_unturned_crop_of_the_same_size_is_the_picture_itself() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
+    chip = aligned_chip(pixels, np.array([34.0, 28.0, 36.0, 8.0, 0.0]), (48, 16), 0.75)
+    assert np.array_equal(chip, pixels[20:36, 10:58])
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[Scene]:
+    with open_scene(
+        write_tiff(tmp_path / "hull.tif", _hull(np.array([100, 90, 150, 30, 0.6])).transpose(2, 0, 1))
+    ) as scene:
+        yield scene
+
+
+def test_a_crop_is_read_from_the_scene_with_no_more_px_than_it_needs(
+    port: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    plain = Scene.read
+    monkeypatch.setattr(Scene, "read", lambda self, window, scale: asked.append(window) or plain(self, window, scale))
+    box = np.array([100, 90, 150, 30, 0.6])
+    chip = read_chip(port, box, CARD)
+    assert asked[0].width <= 60, "150 px of hull go into 36 px: read reduced by four"
+    whole = aligned_chip(_hull(box), box, CARD.chip_px, CARD.length_share)
+    assert np.abs(chip.astype(int) - whole).mean() < 12
+
+
+def test_a_crop_at_the_edge_of_the_scene_is_black_beyond_it(port: Scene) -> None:
+    chip = read_chip(port, np.array([2.0, 198.0, 40, 10, 1.0]), CARD)
+    assert chip.shape == (16, 48, 3)
+    assert chip.max() == 0
+
+
+class _Told:
+    """A network that says what it is told to, by the row, and remembers what it saw."""
+
+    def __init__(self, beliefs: list[float]) -> None:
+        self.beliefs, self.batches = beliefs, []
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.batches.append(batch)
+        half = len(batch) // 2
+        some, self.beliefs = self.beliefs[:half], self.beliefs[half:]
+        return np.array([*some, *some], np.float32)[:, None]
+
+
+def _row(n: int, length: float = 30.0) -> Detections:
+    boxes = [[20.0 + i, 50, length, 8, 0.3] for i in range(n)]
+    return Detections.of(np.array(boxes), np.full(n, 0.9))
+
+
+def test_between_the_two_thresholds_nothing_is_told(port: Scene) -> None:
+    network: Any = _Told([0.9, 0.6, 0.59, 0.41, 0.4, 0.0])
+    told = KindTeller(network, CARD).tell(port, _row(6))
+    unknown = Kind.UNKNOWN
+    assert told.kind.tolist()[:1] == [Kind.TANKER]
+    assert told.kind[2:4].tolist() == [unknown, unknown]
+    assert told.kind[5] == Kind.OTHER
+    assert told.kind_score.tolist() == pytest.approx([0.9, 0.6, 0.59, 0.41, 0.4, 0.0])
+
+
+def test_a_vessel_too_short_to_tell_stays_unknown(port: Scene) -> None:
+    rows = Detections.concat([_row(1, 11.9), _row(1, 12.0)])
+    told = KindTeller(_Told([0.99]), CARD).tell(port, rows)  # type: ignore[arg-type]
+    assert told.kind.tolist() == [Kind.UNKNOWN, Kind.TANKER]
+    assert np.isnan(told.kind_score[0])
+    assert np.array_equal(told.xywhr, rows.xywhr)
+
+
+def test_crops_go_in_bounded_batches_both_ways_round(port: Scene) -> None:
+    network = _Told([0.9] * 70)
+    told = KindTeller(network, CARD).tell(port, _row(70))  # type: ignore[arg-type]
+    assert (told.kind == Kind.TANKER).all()
+    assert [len(b) for b in network.batches] == [2 * CHIPS_AT_ONCE, 2 * CHIPS_AT_ONCE, 12]
+    first = network.batches[0]
+    assert np.array_equal(first[CHIPS_AT_ONCE:], first[:CHIPS_AT_ONCE, ::-1, ::-1])
+
+
+def test_kinds_through_the_pipeline(tmp_path: Path, toy: Detector) -> None:
+    """The toy teller takes green for tankers: green hulls are, the others are not."""
+    pixels = toy_model.picture(256, 256, {(8, 8): 255, (20, 20): 255, (8, 24): 255})
+    pixels[48:88, 40:100, 1] = 255
+    pixels[176:216, 40:100, 1] = 128
+    with open_scene(write_tiff(tmp_path / "kinds.tif", pixels.transpose(2, 0, 1))) as scene:
+        found = scan(scene, toy).found
+    assert found.kind.tolist() == [Kind.TANKER, Kind.OTHER, Kind.UNKNOWN]
+    assert found.kind_score.tolist() == pytest.approx([1.0, 0.0, 128 / 255], abs=0.01)

@@ -1,0 +1,217 @@
+"""A model folder that is not whole and untouched is refused, by a sentence that names file, cause and mend."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import toy_model
+
+from edge import catalogue, cli
+from edge.catalogue import find_model, shipped_models
+from edge.detector import load_detector
+from edge.errors import ModelError
+from edge.model_card import load_card
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MISSING = object()
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_model.model_folder(tmp_path_factory.mktemp("models") / "toy", kinds=True)
+
+
+@pytest.fixture
+def folder(pristine: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(pristine, tmp_path / "toy")
+
+
+def _refused(folder: Path, file: str = "card.json") -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        load_card(folder)
+    assert caught.value.subject == str(folder / file)
+    assert caught.value.mend
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+def _change(folder: Path, name: str, value: object) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    *sections, field = name.split(".", 1)
+    place = card
+    for section in sections:
+        place = place[section]
+    if value is MISSING:
+        del place[field]
+    else:
+        place[field] = value
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+def test_the_card_that_training_writes_is_read(pristine: Path) -> None:
+    card = load_card(pristine)
+    assert (card.name, card.version, card.tile_px, card.multiple_px) == ("toy", "1", 128, 32)
+    assert (card.gsd_m, card.length_px) == ((1.0, 2.0), (8.0, 32.0))
+    assert (card.score_threshold, card.score_floor, card.near, card.nms_iou) == (0.5, 0.05, 0.1, 0.4)
+    assert card.kind is not None
+    assert card.kind.chip_px == (48, 16)
+    assert card.finder_path.is_file()
+    assert card.kind_path.is_file()
+    assert card.raw["task"] == "obb"
+
+
+def test_a_network_that_needs_no_suppression_needs_no_threshold_for_it(folder: Path) -> None:
+    _change(folder, "head", "end2end")
+    _change(folder, "thresholds.nms_iou", MISSING)
+    assert load_card(folder).nms_iou is None
+
+
+def test_without_a_kind_network_every_kind_is_unknown(folder: Path) -> None:
+    _change(folder, "kind", None)
+    assert load_card(folder).kind is None
+    assert load_detector(folder, "cpu").teller is None
+
+
+REQUIRED = [
+    "name", "version", "head", "files", "input.tile_px", "input.multiple_px", "range.gsd_m", "range.length_px",
+    "thresholds.score", "thresholds.floor", "thresholds.near", "thresholds.nms_iou", "kind.chip_px",
+    "kind.length_share", "kind.tanker_above", "kind.other_below", "kind.min_length_px",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", REQUIRED)
+def test_each_field_must_be_there(folder: Path, field: str) -> None:
+    _change(folder, field, MISSING)
+    assert _refused(folder).cause == f"the card has no field `{field}`"
+
+
+@pytest.mark.parametrize("field", REQUIRED)
+@pytest.mark.parametrize("value", [None, True, ["x"]], ids=["null", "true", "list"])
+def test_each_field_must_be_of_its_type(folder: Path, field: str, value: object) -> None:
+    _change(folder, field, value)
+    assert f"`{field}`" in _refused(folder).cause
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("input.tile_px", 0),
+        ("input.tile_px", 100),
+        ("input.multiple_px", -32),
+        ("range.gsd_m", [2.0, 1.0]),
+        ("range.gsd_m", [0.0, 1.0]),
+        ("range.gsd_m", [1.0]),
+        ("range.gsd_m", [1.0, float("inf")]),
+        ("range.length_px", [8, "400"]),
+        ("thresholds.score", 1.5),
+        ("thresholds.score", float("nan")),
+        ("thresholds.score", 0.01),
+        ("thresholds.floor", -0.1),
+        ("thresholds.near", 2),
+        ("kind.chip_px", [48]),
+        ("kind.chip_px", [48.5, 16]),
+        ("kind.chip_px", [48, 0]),
+        ("kind.tanker_above", 7),
+        ("kind.other_below", 0.9),
+    ],
+)
+def test_values_that_make_no_sense(folder: Path, field: str, value: Any) -> None:  # noqa: ANN401 - any JSON
+    _change(folder, field, value)
+    assert f"`{field}`" in _refused(folder).cause
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"", "JSON"),
+        (b"{", "JSON"),
+        (b"\xff\xfe", "JSON"),
+        (b"[1]", "not a JSON object"),
+        (b'"card"', "not a JSON object"),
+    ],
+)
+def test_a_card_that_is_no_card(folder: Path, content: bytes, cause: str) -> None:
+    (folder / "card.json").write_bytes(content)
+    assert cause in _refused(folder).cause
+
+
+def test_no_card_no_folder_and_a_file_in_its_place(folder: Path, tmp_path: Path) -> None:
+    (folder / "card.json").unlink()
+    assert _refused(folder).cause == "the file is not there"
+    assert _refused(tmp_path / "nowhere").cause == "the file is not there"
+    (tmp_path / "file").write_text("")
+    _refused(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "kind.onnx"])
+def test_one_flipped_bit_is_noticed(folder: Path, name: str) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    assert "is not the file of its card" in _refused(folder, name).cause
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "kind.onnx"])
+def test_a_file_that_is_missing_or_has_no_hash(folder: Path, name: str) -> None:
+    (folder / name).rename(folder / "away")
+    assert "cannot be read" in _refused(folder, name).cause
+    (folder / "away").rename(folder / name)
+    card = json.loads((folder / "card.json").read_text())
+    del card["files"][name]
+    (folder / "card.json").write_text(json.dumps(card))
+    assert "is not the file of its card" in _refused(folder, name).cause
+
+
+def test_swapped_networks_are_noticed(folder: Path) -> None:
+    (folder / "model.onnx").rename(folder / "x")
+    (folder / "kind.onnx").rename(folder / "model.onnx")
+    (folder / "x").rename(folder / "kind.onnx")
+    assert "is not the file of its card" in _refused(folder, "model.onnx").cause
+
+
+def test_a_network_that_finds_no_boxes_is_told_even_with_the_right_hash(folder: Path) -> None:
+    toy_model.teller(folder / "model.onnx")
+    toy_model.bless(folder)
+    detector = load_detector(folder, "cpu")
+    with pytest.raises(ModelError, match=r"answers with shape \(2, 1\)") as caught:
+        detector.find(np.zeros((2, 64, 64, 3), np.uint8))
+    assert caught.value.subject == str(folder / "model.onnx")
+
+
+def test_a_name_that_is_no_model() -> None:
+    with pytest.raises(ModelError, match="no shipped model and no folder of this name"):
+        find_model("no-such-model")
+
+
+def test_a_shipped_model_is_found_by_its_name_and_others_by_their_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "models_dir", lambda: tmp_path)
+    (tmp_path / "unfinished").mkdir()
+    assert shipped_models() == [folder]
+    assert find_model("toy") == folder
+    assert find_model(str(folder)) == folder
+
+
+@pytest.mark.parametrize("way", ["tampered", "card", "nowhere"])
+def test_the_command_line_ends_with_3(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    if way == "tampered":
+        (folder / "model.onnx").write_bytes(b"something else")
+    elif way == "card":
+        _change(folder, "input.tile_px", MISSING)
+    else:
+        shutil.rmtree(folder)
+    for words in (["count", str(tmp_path / "x.tif"), "--model", str(folder)], ["models", "show", str(folder)]):
+        assert cli.main(words) == 3
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert str(folder) in err
+        assert err.count("\n") == 1
