@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 MAX_LENGTH_M = 400.0
 """Longest vessel to expect, m: the longest tankers afloat are 380 m (TI class), the longest ships 400 m."""
-ERRORS_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +250,8 @@ def scan(
     tiles = list(plan.tiles) if order is None else [plan.tiles[i] for i in order]
     chunks = [tiles[i : i + options.batch] for i in range(0, len(tiles), options.batch)]
     merger = SeamMerger(plan.width, plan.height)
-    counts, spent, errors = TileCounts(planned=len(tiles)), {"read": 0.0, "infer": 0.0}, []
+    counts, spent = TileCounts(planned=len(tiles)), {"read": 0.0, "infer": 0.0}
+    errors: dict[int, SceneError] = {}
     asked = covered = done = 0
     for outcomes, reading, inferring in _in_order(
         _Worker(scene, detector, plan, aoi), chunks, options.threads or cores()
@@ -265,7 +265,7 @@ def scan(
                 covered += outcome.covered
                 counts.scored += 1
             elif outcome.error is not None:
-                errors.append(outcome.error)
+                errors[outcome.tile.index] = outcome.error
                 counts.failed += 1
             else:
                 counts.skipped += 1
@@ -297,11 +297,8 @@ def _finish(scene: Scene, detector: Detector, plan: Plan, merger: SeamMerger, ao
     return detector.teller.tell(scene, rows) if detector.teller and len(rows) else rows
 
 
-def _failures(errors: list[SceneError]) -> list[str]:
-    """One line a cause, not one a tile."""
-    causes: dict[str, int] = {}
-    for error in errors:
-        causes[error.cause] = causes.get(error.cause, 0) + 1
-    lines = [f"{n} tile(s) could not be read: {cause}" for cause, n in causes.items()]
-    rest = len(lines) - ERRORS_NAMED
-    return lines[:ERRORS_NAMED] + ([f"and {rest} more causes of unread tiles"] if rest > 0 else [])
+def _failures(errors: dict[int, SceneError]) -> list[str]:
+    """One line for all tiles that could not be read, with the cause of the first; not a line a tile."""
+    if not errors:
+        return []
+    return [f"{len(errors)} tile(s) could not be read; the first: {errors[min(errors)].cause}"]

@@ -197,24 +197,16 @@ def test_a_tile_that_cannot_be_read_lowers_the_coverage_and_is_told(tmp_path: Pa
     assert 0 < tiles.failed < tiles.planned
     assert tiles.scored == tiles.planned - tiles.failed
     assert 0 < result.coverage < 1
-    assert f"{tiles.failed} tile(s)" in " ".join(w.split(" could not")[0] for w in result.warnings) or tiles.failed > 1
-    assert any("could not be read" in w for w in result.warnings)
+    (told,) = [w for w in result.warnings if "could not be read" in w]
+    assert told.startswith(f"{tiles.failed} tile(s) could not be read; the first: columns ")
 
 
-def test_many_causes_are_summed_up(tmp_path: Path, toy: Detector) -> None:
-    with open_scene(_damaged(tmp_path, lost=10)) as scene:
-        result = scan(scene, toy)
-    lines = [w for w in result.warnings if "read" in w and "tile" in w]
-    assert len(lines) == 4
-    assert "more causes of unread tiles" in lines[-1]
-
-
-def test_the_failed_tiles_do_not_depend_on_threads_or_batches(tmp_path: Path, toy: Detector) -> None:
-    path = _damaged(tmp_path)
+def test_the_failed_tiles_do_not_depend_on_threads_batches_or_order(tmp_path: Path, toy: Detector) -> None:
+    path = _damaged(tmp_path, lost=10)
     answers = []
-    for threads, batch in ((1, 1), (2, 3), (2, 8)):
+    for threads, batch, step in ((1, 1, 1), (2, 3, 1), (2, 8, -1)):
         with open_scene(path) as scene:
-            result = scan(scene, toy, ScanOptions(threads=threads, batch=batch))
+            result = scan(scene, toy, ScanOptions(threads=threads, batch=batch), order=range(25)[::step])
         answers.append((result.coverage, result.tiles, result.warnings, result.candidates.xywhr.tobytes()))
     assert answers[0] == answers[1] == answers[2]
 
