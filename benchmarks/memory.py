@@ -88,12 +88,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--sides", type=int, nargs="+", default=[15_000, 30_000], help="px")
     parser.add_argument("--gsd", type=float, default=0.25, help="m/px")
     parser.add_argument("--model", help="a shipped model or a model folder")
+    parser.add_argument(
+        "--threads", default="0", help="workers; with 1 the peak does not depend on which tiles coincide"
+    )
     args = parser.parse_args(argv)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for side in args.sides:
             scene = make_scene(Path(folder) / f"{side}.tif", side, args.gsd)
-            rows.append(peak(scene, args.model))
+            rows.append(peak(scene, args.model, ["--threads", args.threads]))
             scene.unlink()
             print("  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
     print(json.dumps({"benchmark": "memory", "rows": rows}))

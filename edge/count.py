@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from edge.geometry import Floats
 
 LEVEL = 0.90
+REACH = 1.6449
+"""Standard deviations to either side that hold `LEVEL` of a normal."""
 EXACT_UP_TO = 2000
 """Above this many candidates the sum of independent draws is taken as normal (its error is far below one vessel)."""
 
@@ -33,19 +35,20 @@ class Count:
         return self.tanker + self.other + self.unknown
 
 
-def interval(beliefs: Floats, counted: int, level: float = LEVEL) -> tuple[int, int]:
+def interval(beliefs: Floats, counted: int) -> tuple[int, int]:
     """Central interval of the number of true vessels among candidates, widened where needed to hold the count.
 
     Each candidate is an independent draw with its score (n,) as probability, so the sum is Poisson-binomial. The scores
     are not calibrated yet and vessels without any candidate are left out: read it as the spread due to near calls.
     """
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     if len(beliefs) == 0:
         return (counted, counted)
     if len(beliefs) > EXACT_UP_TO:
         mean, spread = float(beliefs.sum()), float(np.sqrt((beliefs * (1 - beliefs)).sum()))
-        low, high = mean - 1.645 * spread, mean + 1.645 * spread
-        return (min(counted, int(np.floor(low))), max(counted, int(np.ceil(high))))
+        # The normal's tails go below no vessel at all, and above all of the candidates.
+        low, high = max(0, int(np.floor(mean - REACH * spread))), min(len(beliefs), int(np.ceil(mean + REACH * spread)))
+        return (min(counted, low), max(counted, high))
     mass = np.ones(1)
     for p in beliefs:
         mass = np.append(mass * (1 - p), 0.0) + np.append(0.0, mass * p)

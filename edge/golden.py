@@ -44,17 +44,24 @@ def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[s
     return wrong
 
 
+def _is_answer(value: object) -> bool:
+    """Whether it has the parts of an answer."""
+    return isinstance(value, dict) and {"counts", "coverage", "detections"} <= value.keys()
+
+
 def replay(folder: Path, provider: str = "cpu") -> list[str]:
     """Count the sample scenes with a model and compare with its golden answers.
 
     Raises:
-        ModelError: the model has no golden answers.
+        ModelError: the model has no golden answers, or they are none.
     """
     path = folder / GOLDEN
     try:
         golden = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(path, f"no golden answers ({error})", "get the model folder again") from None
+    if not isinstance(golden, dict) or not golden or not all(map(_is_answer, golden.values())):
+        raise ModelError(path, "holds no golden answers", "get the model folder again")
     detector = load_detector(folder, provider)
     wrong = []
     for name, expected in golden.items():

@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 
 from edge.detections import Detections, Kind
+from edge.errors import ModelError
 from edge.geometry import Floats, Window
+from edge.model_card import TELLER
 from edge.scene import Scale
 
 if TYPE_CHECKING:
@@ -47,8 +49,9 @@ def read_chip(scene: Scene, box: Floats, card: KindCard) -> NDArray[np.uint8]:
     diagonal = float(np.hypot(width, height)) * float(box[2]) / (card.length_share * width)
     # A huge vessel is read reduced: the crop has a few hundred px only.
     down = max(1, int(box[2] / (card.length_share * width)))
-    left, top = (int(np.floor((v - diagonal / 2) / down)) for v in box[:2])
-    side = int(np.ceil(diagonal / down)) + 2
+    # A px more on each side: a crop finer than the scene is mixed from px beyond its corners too.
+    left, top = (int(np.floor((v - diagonal / 2) / down)) - 1 for v in box[:2])
+    side = int(np.ceil(diagonal / down)) + 3
     pixels, _ = scene.read(Window(left, top, side, side), Scale(1, down))
     local = box.copy()
     local[:4] /= down
@@ -64,7 +67,12 @@ class KindTeller:
     card: KindCard
 
     def tell(self, scene: Scene, found: Detections) -> Detections:
-        """The same vessels (px of the scene) with kind and kind_score filled in where they are long enough to tell."""
+        """The same vessels (px of the scene) with kind and kind_score filled in where they are long enough to tell.
+
+        Raises:
+            ModelError: the network tells no kinds, though its hash is the card's.
+            ProviderError: the network failed.
+        """
         belief = np.full(len(found), np.nan)
         rows = np.flatnonzero(found.xywhr[:, 2] >= self.card.min_length_px)
         for start in range(0, len(rows), CHIPS_AT_ONCE):
@@ -72,6 +80,12 @@ class KindTeller:
             chips = np.stack([read_chip(scene, found.xywhr[i], self.card) for i in some])
             # Which end is the bow is not known: both ways round have a say.
             both = self.session.run(np.concatenate([chips, np.ascontiguousarray(chips[:, ::-1, ::-1])]))
+            if both.size != 2 * len(some):
+                raise ModelError(
+                    TELLER,
+                    f"its network answers with shape {both.shape}, not with one belief a crop",
+                    "make it anew with `python -m training.kinds`",
+                )
             belief[some] = both.reshape(2, len(some)).mean(0)
         kind = np.full(len(found), Kind.UNKNOWN, np.int8)
         with np.errstate(invalid="ignore"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CARD, GOLDEN, FINDER, TELLER = "card.json", "golden.json", "model.onnx", "kind.onnx"
+HEADS = ("raw", "end2end")
+"""What comes out of the finder: boxes that need suppression, or boxes that do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,24 @@ class _Fields:
 
     def share(self, name: str) -> float:
         """A number in 0 .. 1."""
-        value = float(self.get(name, (int, float)))
+        value = self.get(name, (int, float))
         if not 0 <= value <= 1:
             raise ModelError(self._path, f"the card's field `{name}` is {value}, not in 0 .. 1", "mend the card")
+        return float(value)
+
+    def length(self, name: str) -> float:
+        """A finite number of px, 0 or more."""
+        value = self.get(name, (int, float))
+        if not 0 <= value <= sys.float_info.max:
+            raise ModelError(self._path, f"the card's field `{name}` is {value}, no length in px", "mend the card")
+        return float(value)
+
+    def head(self, name: str) -> str:
+        """One of `HEADS`."""
+        value = str(self.get(name, str))
+        if value not in HEADS:
+            cause = f"the card's field `{name}` is {value!r}, not one of {', '.join(HEADS)}"
+            raise ModelError(self._path, cause, "export it anew with `python -m training.export`")
         return value
 
     def pair(self, name: str) -> tuple[float, float]:
@@ -127,7 +144,9 @@ class _Fields:
     def _two(self, name: str) -> tuple[float, float]:
         """Two finite numbers."""
         value = self.get(name, list)
-        if len(value) != 2 or not all(type(v) in (int, float) and math.isfinite(v) for v in value):  # noqa: PLR2004
+        # JSON's whole numbers have no bound: they are compared as they are, before one becomes a float.
+        finite = [type(v) in (int, float) and abs(v) <= sys.float_info.max for v in value]
+        if finite != [True, True]:
             raise ModelError(self._path, f"the card's field `{name}` is not two numbers", "mend the card")
         return float(value[0]), float(value[1])
 
@@ -145,7 +164,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(path, "the file is not there", "name a model folder, see `tanker-edge models list`") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # not UTF-8, not JSON, a number of 5000 digits, ...
         raise ModelError(path, f"cannot be read as JSON ({error})", "get the model folder again") from None
     if not isinstance(content, dict):
         raise ModelError(path, "is not a JSON object", "get the model folder again")
@@ -191,7 +210,7 @@ def _kind_card(fields: _Fields, content: dict[str, Any]) -> KindCard | None:
         length_share=fields.share("kind.length_share"),
         tanker_above=fields.share("kind.tanker_above"),
         other_below=fields.share("kind.other_below"),
-        min_length_px=float(fields.get("kind.min_length_px", (int, float))),
+        min_length_px=fields.length("kind.min_length_px"),
     )
 
 
@@ -200,6 +219,7 @@ def _check_together(path: Path, card: ModelCard) -> None:
     checks = (
         ("input.tile_px", "a multiple of `input.multiple_px`", card.tile_px % card.multiple_px == 0),
         ("thresholds.floor", "at most `thresholds.score`", card.score_floor <= card.score_threshold),
+        ("kind.length_share", "above 0", not card.kind or card.kind.length_share > 0),
         ("kind.other_below", "at most `kind.tanker_above`", not card.kind or card.kind.holds),
     )
     for name, wanted, right in checks:
@@ -216,11 +236,12 @@ def load_card(folder: Path) -> ModelCard:
     path = folder / CARD
     content = _read_json(path)
     fields = _Fields(path, content)
+    hashes = {name: str(value) for name, value in fields.get("files", dict).items()}
     card = ModelCard(
         name=fields.get("name", str),
         version=fields.get("version", str),
         folder=folder,
-        sha256=fields.get("files", dict).get(FINDER, ""),
+        sha256=hashes.get(FINDER, ""),
         tile_px=fields.pixels("input.tile_px"),
         multiple_px=fields.pixels("input.multiple_px"),
         gsd_m=fields.pair("range.gsd_m"),
@@ -228,11 +249,11 @@ def load_card(folder: Path) -> ModelCard:
         score_threshold=fields.share("thresholds.score"),
         score_floor=fields.share("thresholds.floor"),
         near=fields.share("thresholds.near"),
-        nms_iou=None if fields.get("head", str) == "end2end" else fields.share("thresholds.nms_iou"),
+        nms_iou=None if fields.head("head") == "end2end" else fields.share("thresholds.nms_iou"),
         kind=_kind_card(fields, content),
         raw=content,
     )
     _check_together(path, card)
     for name in (FINDER, *([TELLER] if card.kind else [])):
-        verify_file(folder, name, fields.get("files", dict).get(name, "nothing"))
+        verify_file(folder, name, hashes.get(name, "nothing"))
     return card

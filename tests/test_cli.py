@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,13 @@ from edge import __version__, catalogue, cli
 from edge.commands import doctor
 from edge.errors import ProviderError
 from edge.golden import answer
+from edge.pipeline import ScanResult, scan
 from edge.write import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from edge.scene import Scene
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VESSELS = {(5, 4): 255, (20, 4): 204, (35, 20): 153}
@@ -173,6 +177,48 @@ def test_one_bad_scene_alone(scenes: Path, model: str, capsys: pytest.CaptureFix
     assert ran.out == ""
     assert ran.err.startswith("tanker-edge: ")
     assert ran.err.count("\n") == 1
+
+
+def test_only_bad_scenes_are_2(scenes: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["count", str(scenes / "broken.tif"), str(scenes / "missing.tif"), "--model", model]
+    for more in ([], ["--json"]):
+        ran = Ran([*words, *more], capsys)
+        assert ran.code == 2
+        broken, missing = ran.err.splitlines()
+        assert "broken.tif" in broken
+        assert "missing.tif" in missing
+    assert [list(d) for d in ran.documents] == [["scene", "error"]] * 2
+
+
+def test_an_option_that_suits_one_scene_only_spoils_no_other(
+    scenes: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody knows the GSD of plain.tif; a vessel of 400 m does not fit into the tiles of good.tif."""
+    words = ["count", *(str(scenes / n) for n in ("plain.tif", "good.tif", "plain.tif")), "--model", model]
+    ran = Ran([*words, "--json"], capsys)
+    assert ran.code == 4
+    assert ["error" in d for d in ran.documents] == [False, True, False]
+    assert ran.err.count("\n") == 1
+    assert "--max-length" in ran.err
+    assert "good.tif" in ran.err
+    ran = Ran(words, capsys)
+    assert ran.code == 4
+    assert ran.out.count("plain.tif ") == 2
+
+
+def test_what_was_counted_is_told_where_the_network_fails_later(
+    scenes: Path, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(scene: Scene, *rest: Any) -> ScanResult:  # noqa: ANN401 - passed on
+        if scene.name == "good.tif":
+            raise ProviderError("cpu", "the network failed", "see the doctor")
+        return scan(scene, *rest)
+
+    monkeypatch.setattr("edge.commands.count.scan", failing)
+    ran = Ran(["count", str(scenes / "plain.tif"), str(scenes / "good.tif"), "--model", model], capsys)
+    assert ran.code == 3
+    assert ran.out.splitlines()[1].startswith("plain.tif ")
+    assert "the network failed" in ran.err
 
 
 def test_a_tile_that_cannot_be_read_is_4(scenes: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -359,6 +405,11 @@ def test_models_are_listed_shown_and_verified(
     ran = Ran(["models", "verify", "toy"], capsys)
     assert ran.code == 3
     assert "plain.tif: the counts are" in ran.err
+    for content in ("{}", "[]", "null", "{", '{"plain.tif": {}}'):
+        (shipped / "golden.json").write_text(content)
+        ran = Ran(["models", "verify", "toy"], capsys)
+        assert ran.code == 3, content
+        assert "golden.json" in ran.err
     (shipped / "golden.json").unlink()
     ran = Ran(["models", "verify", "toy"], capsys)
     assert ran.code == 3
@@ -410,6 +461,29 @@ def test_the_doctor_tells_of_a_broken_model_and_of_packages(
     assert "opencv-python and opencv-python-headless overwrite each other" in ran.out
     assert "MEND: pip install onnxruntime" in ran.out
     assert "MEND: pip install uvicorn" in ran.out
+
+
+def test_a_broken_model_hides_no_other(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(catalogue, "models_dir", lambda: tmp_path)
+    (tmp_path / "a-broken").mkdir()
+    (tmp_path / "a-broken" / "card.json").write_text("{")
+    shutil.copytree(model, tmp_path / "toy")
+    ran = Ran(["models"], capsys)
+    assert ran.code == 3
+    assert ran.out.startswith("toy ")
+    assert str(tmp_path / "a-broken" / "card.json") in ran.err
+
+
+def test_the_doctor_misses_the_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(catalogue, "models_dir", lambda: tmp_path)
+    monkeypatch.setattr(doctor, "packages", list)
+    ran = Ran(["doctor"], capsys)
+    assert ran.code == 3
+    assert "MEND: no model is here" in ran.out
 
 
 def test_the_doctor_speaks_where_a_library_is_missing(

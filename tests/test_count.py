@@ -78,6 +78,18 @@ def test_what_nobody_judged_is_no_tanker() -> None:
     assert count(_rows([0.9] * 3, [Kind.UNKNOWN] * 3, [np.nan] * 3), 0.5).tanker_interval == (0, 0)
 
 
+@pytest.mark.parametrize("belief", [1e-4, 0.003, 0.5, 0.997, 1 - 1e-4])
+@pytest.mark.parametrize("candidates", [EXACT_UP_TO, EXACT_UP_TO + 1000])
+def test_drawn_at_random_as_many_are_true_as_the_interval_says(belief: float, candidates: int) -> None:
+    """Also far from one half, where a normal's tails would promise less than no vessel, or more than there are."""
+    drawn = np.random.default_rng(7).binomial(candidates, belief, 40_000)
+    low, high = interval(np.full(candidates, belief), round(candidates * belief))
+    assert 0 <= low <= high <= candidates
+    assert ((low <= drawn) & (drawn <= high)).mean() >= LEVEL - 0.01
+    assert low >= np.quantile(drawn, (1 - LEVEL) / 2) - 1
+    assert high <= np.quantile(drawn, (1 + LEVEL) / 2) + 1
+
+
 def test_the_normal_approximation_meets_the_exact_sum() -> None:
     rng = np.random.default_rng(3)
     beliefs = rng.uniform(0, 1, EXACT_UP_TO)

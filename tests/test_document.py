@@ -157,6 +157,8 @@ def test_sizes_that_training_never_showed_are_told_in_working_px(tmp_path: Path,
     assert any(w.startswith("2 vessel(s) are shorter or longer than the 8 to 32 px") for w in warnings)
     enlarged = _document(_scene(tmp_path), toy, rows[:2], scale=Scale(up=2))["warnings"]
     assert any(w.startswith("1 vessel(s)") for w in enlarged), "40 px, and 12 px that are fine now"
+    reduced = _document(_scene(tmp_path), toy, rows, scale=Scale(down=2))["warnings"]
+    assert any(w.startswith("1 vessel(s)") for w in reduced), "3 px; 10 and 30 px are fine"
     assert not _document(_scene(tmp_path), toy, rows[1:2])["warnings"]
 
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import rasterio
 import toy_model
+from affine import Affine
 from fleet import Fleet, PerfectDetector, fit, random_fleet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.windows import Window as RasterWindow
 from scene_files import HARBOUR, write_tiff
 
 from edge.assets import samples_dir
@@ -176,13 +179,12 @@ def _ways(tiles: int, batches: tuple[int, ...], seed: int) -> Iterator[tuple[int
             yield threads, batch, rng.permutation(tiles).tolist()
 
 
-def _assert_same_every_way(
-    scene: Scene, detector: Detector, batches: tuple[int, ...] = (1, 3, 8), seed: int = 0
-) -> ScanResult:
-    first = scan(scene, detector, ScanOptions(threads=1))
+def _assert_same_every_way(scene: Scene, detector: Detector, batches: tuple[int, ...], seed: int = 0) -> ScanResult:
+    first = scan(scene, detector, ScanOptions(max_length_m=60, threads=1))
     expected = _bits(first, scene, detector)
     for threads, batch, order in _ways(first.tiles.planned, batches, seed):
-        result = scan(scene, detector, ScanOptions(threads=threads, batch=batch), order=order)
+        options = ScanOptions(max_length_m=60, threads=threads, batch=batch)
+        result = scan(scene, detector, options, order=order)
         assert _bits(result, scene, detector) == expected, f"threads {threads}, batch {batch}, order {order}"
     return first
 
@@ -194,21 +196,17 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Detector:
 
 @settings(deadline=None, max_examples=8)
 @given(
-    seed=SEEDS, width=st.integers(100, 420), height=st.integers(100, 420), gsd=st.sampled_from([None, 0.5, 1.0, 3.0])
+    seed=SEEDS, width=st.integers(100, 260), height=st.integers(100, 260), gsd=st.sampled_from([None, 0.5, 1.0, 3.0])
 )
 def test_the_toy_network_says_the_same_every_way(
     seed: int, width: int, height: int, gsd: float | None, toy: Detector, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rng = np.random.default_rng(seed)
-    noise = (rng.random((3, height, width)) ** 0.3 * 255).astype(np.uint8)
+    coarse = (rng.random((3, -(-height // 5), -(-width // 5))) ** 4 * 255).astype(np.uint8)
+    noise = coarse.repeat(5, 1).repeat(5, 2)[:, :height, :width]
     path = write_tiff(tmp_path_factory.mktemp("noise") / "noise.tif", noise)
     with open_scene(path, SceneOptions(gsd_m=gsd)) as scene:
-        options = ScanOptions(max_length_m=60)
-        first = scan(scene, toy, options)
-        for threads, batch, order in _ways(first.tiles.planned, (1, 3, 8), seed):
-            again = ScanOptions(max_length_m=60, threads=threads, batch=batch)
-            assert _bits(scan(scene, toy, again, order=order), scene, toy) == _bits(first, scene, toy)
-        assert len(first.candidates) > 0
+        assert len(_assert_same_every_way(scene, toy, (1, 3, 8), seed).candidates) > 0
 
 
 needs_model = pytest.mark.skipif(
@@ -219,13 +217,11 @@ needs_model = pytest.mark.skipif(
 @needs_model
 def test_the_shipped_model_says_the_same_every_way(tmp_path: Path) -> None:
     """A part of the sample scene that takes several tiles."""
-    import rasterio  # noqa: PLC0415
-    from rasterio.windows import Window  # noqa: PLC0415
-
     detector = load_detector(next(p for p in shipped_models() if p.name == DEFAULT_MODEL), "cpu")
     with rasterio.open(samples_dir() / "synthetic-terminal.tif") as sample:
-        part = Window(500, 300, 1300, 1100)
-        bands, place = sample.read(window=part), sample.window_transform(part)
+        bands = sample.read(window=RasterWindow(500, 300, 1300, 1100))
+        a, b, c, d, e, f = sample.transform[:6]
+        place = Affine(a, b, c + 500 * a, d, e, f + 300 * e)
         path = write_tiff(tmp_path / "part.tif", bands, crs=sample.crs, transform=place)
     with open_scene(path) as scene:
         result = _assert_same_every_way(scene, detector, (3, 8))

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import toy_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scene_files import write_tiff
 
 from edge.detections import Detections, Kind
 from edge.detector import Detector, load_detector
+from edge.errors import ModelError
 from edge.kinds import CHIPS_AT_ONCE, KindTeller, aligned_chip, read_chip
 from edge.model_card import KindCard
 from edge.pipeline import scan
@@ -84,6 +87,26 @@ def test_a_crop_is_read_from_the_scene_with_no_more_px_than_it_needs(
     assert np.abs(chip.astype(int) - whole).mean() < 12
 
 
+@pytest.fixture(scope="module")
+def chop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, NDArray[np.uint8]]]:
+    """A scene where each px differs from the next and none is black, and its pixels."""
+    pixels = np.random.default_rng(5).integers(100, 256, (300, 300, 3), np.uint8)
+    with open_scene(write_tiff(tmp_path_factory.mktemp("chop") / "chop.tif", pixels.transpose(2, 0, 1))) as scene:
+        yield scene, pixels
+
+
+@settings(deadline=None, max_examples=200)
+@given(x=st.floats(120, 180), y=st.floats(120, 180), length=st.floats(4, 71), angle=st.floats(0, 3.14))
+def test_a_crop_is_the_one_of_the_whole_picture(
+    chop: tuple[Scene, NDArray[np.uint8]], x: float, y: float, length: float, angle: float
+) -> None:
+    """To a rounding: also in the corners, where the part that is read ends. Up to 71 px it is read unreduced."""
+    scene, pixels = chop
+    box = np.array([x, y, length, length / 4, angle])
+    whole = aligned_chip(pixels, box, CARD.chip_px, CARD.length_share)
+    assert np.abs(read_chip(scene, box, CARD).astype(int) - whole).max() <= 1
+
+
 def test_a_crop_at_the_edge_of_the_scene_is_black_beyond_it(port: Scene) -> None:
     chip = read_chip(port, np.array([2.0, 198.0, 40, 10, 1.0]), CARD)
     assert chip.shape == (16, 48, 3)
@@ -133,6 +156,17 @@ def test_crops_go_in_bounded_batches_both_ways_round(port: Scene) -> None:
     assert [len(b) for b in network.batches] == [2 * CHIPS_AT_ONCE, 2 * CHIPS_AT_ONCE, 12]
     first = network.batches[0]
     assert np.array_equal(first[CHIPS_AT_ONCE:], first[:CHIPS_AT_ONCE, ::-1, ::-1])
+
+
+def test_a_network_that_tells_no_kinds_is_refused(port: Scene, tmp_path: Path) -> None:
+    """Swapped on purpose, with the right hash: the finder in the place of the teller."""
+    folder = toy_model.model_folder(tmp_path / "toy", kinds=True)
+    toy_model.finder(folder / "kind.onnx")
+    toy_model.bless(folder, "kind.onnx")
+    teller = load_detector(folder, "cpu").teller
+    assert teller is not None
+    with pytest.raises(ModelError, match=r"kind\.onnx: its network answers with shape \(2, 12, 6\)"):
+        teller.tell(port, _row(1))
 
 
 def test_kinds_through_the_pipeline(tmp_path: Path, toy: Detector) -> None:

@@ -119,6 +119,13 @@ def test_each_field_must_be_of_its_type(folder: Path, field: str, value: object)
         ("kind.chip_px", [48, 0]),
         ("kind.tanker_above", 7),
         ("kind.other_below", 0.9),
+        ("kind.length_share", 0),
+        ("kind.min_length_px", float("nan")),
+        ("kind.min_length_px", -1),
+        ("kind.min_length_px", 10**400),
+        ("thresholds.score", 10**400),
+        ("range.gsd_m", [1, 10**400]),
+        ("head", "two-headed"),
     ],
 )
 def test_values_that_make_no_sense(folder: Path, field: str, value: Any) -> None:  # noqa: ANN401 - any JSON
@@ -134,6 +141,8 @@ def test_values_that_make_no_sense(folder: Path, field: str, value: Any) -> None
         (b"\xff\xfe", "JSON"),
         (b"[1]", "not a JSON object"),
         (b'"card"', "not a JSON object"),
+        (b'{"name": ' + b"1" * 5000 + b"}", "JSON"),
+        (b"[" * 100_000, "JSON"),
     ],
 )
 def test_a_card_that_is_no_card(folder: Path, content: bytes, cause: str) -> None:
@@ -166,6 +175,30 @@ def test_a_file_that_is_missing_or_has_no_hash(folder: Path, name: str) -> None:
     del card["files"][name]
     (folder / "card.json").write_text(json.dumps(card))
     assert "is not the file of its card" in _refused(folder, name).cause
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "kind.onnx"])
+@pytest.mark.parametrize("value", [None, 5, ["x"]], ids=["null", "number", "list"])
+def test_a_hash_that_is_no_hash(folder: Path, name: str, value: object) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    card["files"][name] = value
+    (folder / "card.json").write_text(json.dumps(card))
+    assert "is not the file of its card" in _refused(folder, name).cause
+
+
+@pytest.mark.parametrize("digit", [0, 31, 63])
+def test_each_digit_of_a_hash_counts(folder: Path, digit: int) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    right = card["files"]["model.onnx"]
+    card["files"]["model.onnx"] = f"{right[:digit]}{(int(right[digit], 16) + 1) % 16:x}{right[digit + 1 :]}"
+    (folder / "card.json").write_text(json.dumps(card))
+    assert "is not the file of its card" in _refused(folder, "model.onnx").cause
+
+
+def test_the_finder_of_another_folder_is_noticed(folder: Path, tmp_path: Path) -> None:
+    """It would run: its boxes are of other sizes."""
+    shutil.copyfile(toy_model.finder(tmp_path / "other" / "model.onnx", cell=16), folder / "model.onnx")
+    assert "is not the file of its card" in _refused(folder, "model.onnx").cause
 
 
 def test_swapped_networks_are_noticed(folder: Path) -> None:

@@ -93,7 +93,8 @@ def test_retraining_from_labels_to_a_model(checkout: Path) -> None:
     assert trained["data_sha256"] == made["data_sha256"]
     brief = ("--steps", 2, "--batch", 4, "--rendered", 6)
     run("kinds", "--dataset", "runs/dataset", "--weights", "start.pt", "--out", "runs/kinds", *brief)
-    places = ("--run", "runs/mine", "--kinds", "runs/kinds", "--name", "mine", "--out", "models")
+    run("blend", "--run", "runs/mine", "--weights", "start.pt", "--out", "runs/mine-blend")
+    places = ("--run", "runs/mine-blend", "--kinds", "runs/kinds", "--name", "mine", "--out", "models")
     exported = run("export", *places, "--dataset", "runs/dataset")
     assert exported["parity"]["max_box_px"] < 0.05
     scored = run("evaluate", "--model", "models/mine", "--folder", "my-imagery", "--write-card")
@@ -101,6 +102,7 @@ def test_retraining_from_labels_to_a_model(checkout: Path) -> None:
     run("golden", "--model", "models/mine")
     card = json.loads((checkout / "models/mine/card.json").read_text())
     assert card["training"]["settings"]["seed"] == 0
+    assert card["training"]["blend_share"] == 0.5
     assert card["training"]["sources"] == [{"name": "my-imagery", "licence": "your own"}]
     assert card["metrics"]["by_set"]["my-imagery"]["pictures"] == 1
     verify = [sys.executable, "-m", "edge.cli", "models", "verify", "mine"]

@@ -130,22 +130,24 @@ def main(args: argparse.Namespace) -> int:
     counter = Counter(args)
     documents, failed, complete = [], 0, True
     code = 0
-    for path in args.scenes:
-        try:
-            document, unsaved = counter.count(path)
-        except InputError as error:
-            failed += 1
-            code = error.exit_code
-            _tell(path, error, as_json=args.json)
-            continue
-        if unsaved:
-            print(f"tanker-edge: {unsaved}", file=sys.stderr)
-        complete = complete and not unsaved and not document["tiles"]["failed"]
-        documents.append(document)
-        if args.json:
-            print(line(document), flush=True)
-    if documents and not args.json:
-        print(table(documents, shutil.get_terminal_size((100, 24)).columns))
+    try:
+        for path in args.scenes:
+            try:
+                document, unsaved = counter.count(path)
+            except (InputError, UsageError) as error:  # an option may suit one scene's GSD and not another's
+                failed += 1
+                code = error.exit_code
+                _tell(path, error, as_json=args.json)
+                continue
+            if unsaved:
+                print(f"tanker-edge: {unsaved}", file=sys.stderr)
+            complete = complete and not unsaved and not document["tiles"]["failed"]
+            documents.append(document)
+            if args.json:
+                print(line(document), flush=True)
+    finally:  # what was counted is told, also where the network fails or the user stops at a later scene
+        if documents and not args.json:
+            print(table(documents, shutil.get_terminal_size((100, 24)).columns))
     if failed and not documents:
         return code
     return 0 if complete and not failed else 4
@@ -153,6 +155,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _tell(path: Path, error: TankerEdgeError, *, as_json: bool) -> None:
     """An error of one scene: a sentence for people; for programs also a line that is no count."""
-    print(f"tanker-edge: {error}", file=sys.stderr)
+    hint = f" (scene {path.name}; --help lists the options)" if isinstance(error, UsageError) else ""
+    print(f"tanker-edge: {error}{hint}", file=sys.stderr)
     if as_json:
         print(json.dumps({"scene": path.name, "error": str(error)}), flush=True)

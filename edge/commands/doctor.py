@@ -110,7 +110,8 @@ def main(args: argparse.Namespace) -> int:
     else:
         _print(report)
     cpu = any(p["name"] == "cpu" and p["runs"] for p in report["providers"])
-    well = cpu and report["libraries"] is None and all(m["whole"] for m in report["models"])
+    whole = [m["whole"] for m in report["models"]]
+    well = cpu and report["libraries"] is None and bool(whole) and all(whole)
     return 0 if well and not any(p["mend"] for p in report["packages"]) else 3
 
 
@@ -122,5 +123,7 @@ def _print(report: dict[str, Any]) -> None:
         print(f"  MEND: {report['libraries']}", file=sys.stdout)
     for row in report["providers"]:
         print(f"  provider {row['name']:10s} " + ("runs" if row["runs"] else f"not here: {row['why']}"))
+    if not report["models"] and not report["libraries"]:
+        print("  MEND: no model is here: install tanker-edge again")
     for row in report["models"]:
         print(f"  model {row['name']:13s} " + ("whole" if row["whole"] else f"MEND: {row['why']}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from edge.catalogue import DEFAULT_MODEL, find_model, shipped_models
@@ -30,12 +31,22 @@ def _line(card: ModelCard) -> str:
     return f"{card.name:16s} {card.version:4s} {size:5.1f} MB  {f1}  sha256 {card.sha256[:12]}{default}"
 
 
+def _list() -> int:
+    """A line a model; one that is broken hides none of the others."""
+    code = 0
+    for folder in shipped_models():
+        try:
+            print(_line(load_card(folder)))
+        except ModelError as error:  # noqa: PERF203 - each model has a verdict of its own
+            print(f"tanker-edge: {error}", file=sys.stderr)
+            code = error.exit_code
+    return code
+
+
 def main(args: argparse.Namespace) -> int:
     """List the shipped models, show a card, or check a model's files and golden answers."""
     if args.action == "list":
-        for folder in shipped_models():
-            print(_line(load_card(folder)))
-        return 0
+        return _list()
     if not args.model:
         raise UsageError("models", f"{args.action} needs a model", f"say which, such as {DEFAULT_MODEL}")
     card = load_card(find_model(args.model))
