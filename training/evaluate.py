@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ def label_truth(scene: LabelledScene) -> Truth:
         np.ones(len(scene.kinds), bool),
         scene.ignored,
         scene.source.gsd_m,
+        np.array(scene.doubtful, bool) if scene.doubtful else None,
     )
 
 
@@ -133,12 +135,25 @@ def judge_rows(truth: Truth, corners: Floats, score: Floats, kinds: NDArray[np.i
     return judge(truth, corners, score, kinds)
 
 
+def without_doubtful(pictures: Sequence[Judged]) -> list[Judged]:
+    """The same pictures with boxes of doubtful geometry taken as neither right nor wrong."""
+    out = []
+    for p in pictures:
+        doubtful = p.truth.doubtful
+        counted = p.truth.counted if doubtful is None else p.truth.counted & ~doubtful
+        out.append(judge(replace(p.truth, counted=counted), p.predicted.corners, p.predicted.score, p.predicted.kinds))
+    return out
+
+
 def tables(judged: Sequence[Judged], threshold: float) -> dict[str, dict[str, Any]]:
     """Figures by set, for all fully labelled sets, and inventions a megapixel on pictures without vessels."""
     by_source: dict[str, list[Judged]] = {}
     for picture in judged:
         by_source.setdefault(picture.truth.source, []).append(picture)
     out = {name: summarise(group, threshold) for name, group in sorted(by_source.items())}
+    for name, group in by_source.items():
+        if any(p.truth.doubtful is not None for p in group):
+            out[f"{name}, sure boxes"] = summarise(without_doubtful(group), threshold)
     whole = [p for p in judged if p.truth.source not in PARTLY_LABELLED]
     out["all fully labelled"] = summarise(whole, threshold)
     for name, group in by_source.items():
@@ -167,14 +182,14 @@ def print_table(figures: dict[str, dict[str, Any]]) -> None:
         "tankers",
     )
     print(
-        f"{'set':32s}" + "".join(f"{n.replace('tanker_', 't_').replace('count_', 'c_')[:9]:>10s}" for n in names),
+        f"{'set':40s}" + "".join(f"{n.replace('tanker_', 't_').replace('count_', 'c_')[:9]:>10s}" for n in names),
         file=sys.stderr,
     )
     for name, row in figures.items():
         cells = (
             "-" if row[n] is None else f"{row[n]:.3f}" if isinstance(row[n], float) else str(row[n]) for n in names
         )
-        print(f"{name:32s}" + "".join(f"{c:>10s}" for c in cells), file=sys.stderr)
+        print(f"{name:40s}" + "".join(f"{c:>10s}" for c in cells), file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -43,6 +43,8 @@ class Truth:
     """Shape (n,); the others are neither a miss nor an invention."""
     ignored: tuple[Floats, ...] = ()
     gsd_m: float | None = None
+    doubtful: NDArray[np.bool_] | None = None
+    """Shape (n,): the geometry of the label is doubtful; None where no one says."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -44,7 +44,8 @@ class Source:
     """Share of the training samples, relative to the other sets."""
     ignore: dict[str, Any] = field(default_factory=dict)
     """What to hide: {"truth": folder of truth files, "candidates": csv, "classes": [csv, values]}."""
-    notes: str = ""
+    doubtful: list[Any] | None = None
+    """[csv, column, values]: boxes whose geometry the labellers doubt: scored as they are, and once without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class LabelledScene:
     """Class of each, values of edge.detections.Kind."""
     ignored: tuple[Floats, ...]
     """Polygons (k, 2) that are neither vessel nor background."""
+    doubtful: tuple[bool, ...] = ()
+    """Whether the geometry of each vessel is doubtful; empty where no one says."""
 
     @property
     def key(self) -> str:
@@ -120,7 +123,7 @@ def gather_sources(
 def read_scenes(source: Source) -> list[LabelledScene]:
     """All pictures of a set, in the order of their names."""
     splits = _splits(source)
-    hidden = _ignored(source)
+    hidden, doubtful = _ignored(source), _doubtful(source)
     scenes = []
     for image in sorted(p for p in (source.folder / source.images).iterdir() if p.suffix.lower() in SUFFIXES):
         height, width = read_picture(image).shape[:2]
@@ -133,18 +136,10 @@ def read_scenes(source: Source) -> list[LabelledScene]:
         dropped = _dropped(source, image.name)
         keep = [i for i in range(len(kinds)) if i not in dropped]
         polygons += [corners[i] for i in dropped if i < len(kinds)]
+        told = tuple(kinds[i] for i in keep)
+        doubts = tuple(i in doubtful.get(image.name, ()) for i in keep) if source.doubtful else ()
         scenes.append(
-            LabelledScene(
-                source,
-                image,
-                split,
-                group,
-                width,
-                height,
-                corners[keep],
-                tuple(kinds[i] for i in keep),
-                tuple(polygons),
-            )
+            LabelledScene(source, image, split, group, width, height, corners[keep], told, tuple(polygons), doubts)
         )
     return scenes
 
@@ -202,6 +197,18 @@ def _ignored(source: Source) -> dict[str, list[tuple[Floats, bool]]]:
             for row in csv.DictReader(lines):
                 quad = np.array([[float(row[f"x{i}"]), float(row[f"y{i}"])] for i in range(1, 5)])
                 out.setdefault(Path(row["image"]).stem, []).append((quad, False))
+    return out
+
+
+def _doubtful(source: Source) -> dict[str, set[int]]:
+    """Rows of doubtful geometry, by picture."""
+    out: dict[str, set[int]] = {}
+    if source.doubtful:
+        table, column, values = source.doubtful
+        with (source.folder / table).open() as lines:
+            for row in csv.DictReader(lines):
+                if row[column] in values:
+                    out.setdefault(row["image"], set()).add(int(row["index"]))
     return out
 
 
