@@ -21,7 +21,7 @@ COMMANDS = {
     "doctor": "what is installed, what runs, what is missing",
 }
 """Subcommands, each a module of edge.commands with add_arguments() and main()."""
-NEEDS_LIBRARIES = ("count", "models")
+NEEDS_LIBRARIES = ("count",)
 """Subcommands that load OpenCV and rasterio, and so need their system libraries."""
 
 

@@ -70,7 +70,7 @@ def write_folder(  # noqa: PLR0913 - what a card says comes from as many places
 
 def save_card(folder: Path, card: dict[str, Any]) -> None:
     """Write a card and the page for people that follows from it."""
-    write_atomic(folder / "card.json", json.dumps(card, indent=1) + "\n")
+    write_atomic(folder / "card.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
     write_atomic(folder / "MODEL_CARD.md", page(card))
 
 

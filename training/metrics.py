@@ -265,12 +265,13 @@ def _by_length(pictures: Sequence[Judged], threshold: float, iou: float) -> dict
 
 def summarise(pictures: Sequence[Judged], threshold: float) -> dict[str, Any]:
     """All figures of some pictures at a score threshold."""
+    wanted = sum(p.iou.shape[1] for p in pictures)
     precisions = [average_precision(pictures, float(x)) for x in IOUS]
     return {
         "pictures": len(pictures),
-        "vessels": sum(p.iou.shape[1] for p in pictures),
-        "ap50": precisions[0],
-        "ap50_95": float(np.mean(precisions)),
+        "vessels": wanted,
+        "ap50": precisions[0] if wanted else None,
+        "ap50_95": float(np.mean(precisions)) if wanted else None,
         **_finding(pictures, threshold, 0.5),
         **_counting(pictures, threshold),
         **_kinds(pictures, threshold, 0.5),
