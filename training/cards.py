@@ -119,6 +119,7 @@ Score threshold {card["thresholds"]["score"]}. Licence {card["licence"]} (derive
 
 {sets}
 
+Share of the tuned weights {run.get("blend_share", 1)} (the rest: starting weights).
 Steps {run.get("steps_done", "-")}, data {run.get("data_sha256", "-")[:16]},
 start {run.get("start_sha256", "-")[:16]}; all settings are in card.json.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from training.sources import LICENCE_NOTE
 from training.steps import finish, progress, run_step, write_atomic
 from training.synthesis import render_scene
 
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     missing = [n for n in range(args.number) if not (args.out / "labels" / f"rendered-{n:04d}.txt").exists()]
     vessels = sum(render(n, args.out) for n in progress(missing, len(missing), "rendering"))
+    write_atomic(args.out / LICENCE_NOTE, "rendered by this project, AGPL-3.0-or-later\n")
     rows = [f"rendered-{n:04d}.png,train,{n}" for n in range(args.number)]
     write_atomic(args.out / "split.csv", "\n".join(["image,split,group", *rows]) + "\n")
     finish(step="rendered", out=str(args.out), pictures=args.number, new=len(missing), new_vessels=vessels)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 VAL_SHARE = 0.15
 """Share of a user's own pictures that is held back, unless they come with a split.csv."""
+LICENCE_NOTE = "licence.txt"
+"""One line in a folder of labelled imagery that says its licence, for the card."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
 
@@ -116,7 +118,9 @@ def gather_sources(
         if not (folder / "images").is_dir():
             raise InputError(folder, "has no folder `images`", "put the pictures into images/, the labels into labels/")
         split = "split.csv" if (folder / "split.csv").exists() else f"hash:{val_share}"
-        sources.append(Source(folder.name, folder, split=split, gsd_m=gsd_m, licence="your own"))
+        note = folder / LICENCE_NOTE
+        licence = note.read_text(encoding="utf-8").strip() if note.exists() else "your own"
+        sources.append(Source(folder.name, folder, split=split, gsd_m=gsd_m, licence=licence))
     return sources
 
 
