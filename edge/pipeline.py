@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edge.detections import Detections
     from edge.detector import Detector
     from edge.geometry import Window
+    from edge.model_card import ModelCard
     from edge.scene import Scene
 
 MAX_LENGTH_M = 400.0
@@ -115,25 +116,23 @@ def plan_scan(scene: Scene, detector: Detector, options: ScanOptions) -> Plan:
     """Choose the resampling, the tile size and the overlap for a scene.
 
     Raises:
-        UsageError: the longest vessel does not fit into a tile.
+        UsageError: the longest vessel does not fit into a tile, or the threshold is below the model's floor.
     """
     card = detector.card
+    if options.threshold is not None and options.threshold < card.score_floor:
+        raise UsageError(
+            "--conf",
+            f"{options.threshold} is below {card.score_floor}, where this model's boxes end",
+            f"give at least {card.score_floor}",
+        )
     scale = options.scale or choose_scale(scene.gsd_m, card.gsd_m)
     width, height = scene.working_size(scale)
     tile_px = fit_tile(width, height, card.tile_px, card.multiple_px)
     gsd = scene.gsd_m / scale.factor if scene.gsd_m else None
-    warnings = []
-    if gsd:
-        overlap = math.ceil(options.max_length_m / gsd)
-        if scale.factor != 1:
-            warnings.append(f"resampled from {scene.gsd_m:.3g} to {gsd:.3g} m/px, where the model was trained")
-    else:
-        overlap = min(round(card.length_px[1]), card.tile_px // 2)
-        warnings.append(
-            "the GSD is not known (--gsd): nothing is given in metres, and vessels longer than "
-            f"{overlap / scale.factor:.0f} px may be found in parts"
-        )
-    if max(width, height) <= tile_px:
+    overlap = math.ceil(options.max_length_m / gsd) if gsd else min(round(card.length_px[1]), card.tile_px // 2)
+    tiled = max(width, height) > tile_px
+    warnings = _frame_warnings(scene, card, gsd, overlap / scale.factor if tiled else math.inf)
+    if not tiled:
         overlap = 0
     elif overlap >= card.tile_px:
         raise UsageError(
@@ -142,6 +141,21 @@ def plan_scan(scene: Scene, detector: Detector, options: ScanOptions) -> Plan:
             f"give less than {card.tile_px * (gsd or 1):.0f} m",
         )
     return Plan(scale, width, height, tile_px, overlap, gsd, plan_tiles(width, height, tile_px, overlap), warnings)
+
+
+def _frame_warnings(scene: Scene, card: ModelCard, gsd: float | None, whole_px: float) -> list[str]:
+    """What the resolution means for the answer; vessels of up to `whole_px` px of the scene are seen whole."""
+    if gsd is None:
+        parts = f", and vessels longer than {whole_px:.0f} px may be found in parts" if whole_px < math.inf else ""
+        return [f"the GSD is not known (--gsd): nothing is given in metres, --max-length has no effect{parts}"]
+    low, high = card.gsd_m
+    slack = 1e-3  # the GSD of a georeferenced file is not a round number
+    if not low * (1 - slack) <= gsd <= high * (1 + slack):
+        seen = f"at {gsd:.3g} m/px, outside the {low:g} to {high:g} m/px of the model"
+        return [f"a scene of {scene.gsd_m:.3g} m/px is seen {seen}: expect misses and inventions"]
+    if gsd != scene.gsd_m:
+        return [f"resampled from {scene.gsd_m:.3g} to {gsd:.3g} m/px, into the range of the model"]
+    return []
 
 
 @dataclass(slots=True)
@@ -285,7 +299,7 @@ def scan(
         covered / asked if asked else 0.0,
         counts,
         {"total": end - start, **spent, "merge": end - merging},
-        [*plan.warnings, *(aoi.warnings if aoi else []), *_failures(errors)],
+        [*plan.warnings, *(aoi.warnings if aoi else []), *_failures(errors), *_unseen(covered, asked)],
     )
 
 
@@ -295,6 +309,13 @@ def _finish(scene: Scene, detector: Detector, plan: Plan, merger: SeamMerger, ao
     if aoi is not None:
         rows = rows[aoi.contains(rows.xywhr[:, :2])]
     return detector.teller.tell(scene, rows) if detector.teller and len(rows) else rows
+
+
+def _unseen(covered: int, asked: int) -> list[str]:
+    """Say it where a part of what was asked for was not seen: no vessel there is no finding."""
+    if covered == asked:
+        return []
+    return [f"{100 * (1 - covered / asked) if asked else 100:.3g} % of the area was not seen: no count is known there"]
 
 
 def _failures(errors: dict[int, SceneError]) -> list[str]:

@@ -16,6 +16,7 @@ from edge.errors import ProviderError, UsageError
 from edge.pipeline import ScanOptions, plan_scan, scan
 from edge.preprocess import fit_tile, round_up, stack
 from edge.scene import Scale, SceneOptions, open_scene
+from training.cards import FLOOR
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,11 +55,16 @@ def test_known_vessels_are_found_where_they_are(harbour: Path, toy: Detector) ->
 
 
 def test_the_threshold_is_the_cards_or_the_users(harbour: Path, toy: Detector) -> None:
-    for threshold, vessels in ((None, 3), (0.7, 2), (0.0, 4), (1.0, 1)):
+    for threshold, vessels in ((None, 3), (0.7, 2), (FLOOR, 4), (1.0, 1)):
         with open_scene(harbour) as scene:
             result = scan(scene, toy, ScanOptions(threshold=threshold))
         assert len(result.found) == vessels
         assert result.threshold == (0.5 if threshold is None else threshold)
+
+
+def test_a_threshold_below_the_models_floor_is_no_silent_cap(harbour: Path, toy: Detector) -> None:
+    with open_scene(harbour) as scene, pytest.raises(UsageError, match="where this model's boxes end"):
+        scan(scene, toy, ScanOptions(threshold=FLOOR / 2))
 
 
 @pytest.mark.parametrize(

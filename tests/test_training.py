@@ -69,7 +69,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("edge", "training", "samples"):
         shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "pyproject.toml", root)
-    import training.networks  # noqa: F401, PLC0415 - defines what this machine's torchvision may lack
+    import training.networks  # noqa: F401, PLC0415 - defines what a CPU torchvision may lack
 
     _imagery(root / "my-imagery")
     _starting_weights(root / "start.pt")

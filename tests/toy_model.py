@@ -115,7 +115,7 @@ def model_folder(folder: Path, *, kinds: bool = False, **changes: Any) -> Path: 
         (told / "kinds.json").write_text(json.dumps({"card": KIND}))
     write_folder(
         folder, name=folder.name, version="1", head="raw", run={}, parity={}, kinds=told if kinds else None,
-        threshold=0.5,
+        threshold=0.5, notes=[],
     )  # fmt: skip
     fields = {"input__tile_px": TILE, "range__length_px": [8.0, 32.0], **changes}
     card = json.loads((folder / "card.json").read_text())

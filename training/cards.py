@@ -40,6 +40,7 @@ def write_folder(  # noqa: PLR0913 - what a card says comes from as many places
     parity: dict[str, float],
     kinds: Path | None,
     threshold: float,
+    notes: list[str],
 ) -> None:
     """Write card.json and MODEL_CARD.md beside model.onnx, and bring kind.onnx in."""
     card: dict[str, Any] = {
@@ -58,6 +59,7 @@ def write_folder(  # noqa: PLR0913 - what a card says comes from as many places
         "training": run,
         "onnx_parity": parity,
         "metrics": {},
+        "notes": notes,
     }
     if kinds:
         shutil.copyfile(kinds / "kind.onnx", folder / "kind.onnx")
@@ -74,43 +76,47 @@ def save_card(folder: Path, card: dict[str, Any]) -> None:
     write_atomic(folder / "MODEL_CARD.md", page(card))
 
 
-def write_metrics(folder: Path, figures: dict[str, dict[str, Any]], threshold: float) -> None:
-    """Put the figures of training.evaluate into a card."""
+def write_metrics(folder: Path, figures: dict[str, dict[str, Any]], threshold: float, command: str) -> None:
+    """Put the figures of training.evaluate into a card, with the command that gives them."""
     card = json.loads((folder / "card.json").read_text())
     card["metrics"] = {
         "split": "val",
         "threshold": threshold,
-        "command": f"python -m training.evaluate --model models/{card['name']} --data ../shared/data",
+        "command": command,
         "by_set": {k: _rounded(v) for k, v in figures.items()},
     }
     save_card(folder, card)
 
 
 def _rounded(value: Any) -> Any:
-    """Floats with four digits, at any depth."""
+    """Floats with six digits, at any depth; tables round once more, to three."""
     if isinstance(value, float):
-        return round(value, 4)
+        return round(value, 6)
     return {k: _rounded(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def page(card: dict[str, Any]) -> str:
     """MODEL_CARD.md."""
     run = card["training"]
-    sets = "\n".join(f"- {s['name']}: {s['licence']}" for s in run.get("sources", [])) or "- none of this project's"
+    sources = [f"- {s['name']}: {s['licence']}" for s in run.get("sources", [])]
+    if cutouts := card.get("kind_training", {}).get("cutouts"):
+        sources.append(f"- {cutouts} (kinds only): not stated")
+    sets = "\n".join(sources) or "- none of this project's"
     low, high = card["range"]["length_px"]
+    notes = "\n".join(f"- {note}" for note in card.get("notes", []))
     finest, coarsest = card["range"]["gsd_m"]
     return f"""# {card["name"]} {card["version"]}
 
 Finds vessels as oriented boxes in overhead optical pictures of ports, terminals and open water, and says of each
 whether it is a tanker, another vessel, or of unknown kind.
 
-**For**: counting vessels and tankers at oil terminals in satellite and aerial pictures of 0.3 to 10 m a pixel, with a
+**For**: counting vessels and tankers at oil terminals in satellite and aerial pictures of 0.3 to 3 m a pixel, with a
 person who looks at the answer.
 **Not for**: navigation, collision avoidance, targeting, law enforcement without a person's check, SAR or infrared
 pictures, oblique views, or as proof that a place had *no* vessel.
 **Where it fails**: vessels under {low:.0f} px or over {high:.0f} px (in the working frame); small craft in marinas;
-hulls in deep shadow or under cloud; barges loaded like quays; jetties and cranes may be taken for vessels. Whether a
-vessel is a tanker rests on about twenty real ships and on rendered ones: read the figures with that in mind.
+hulls in deep shadow or under cloud; jetties, cranes and islets may be taken for vessels.
+{notes}
 
 Input: uint8 RGB tiles of {card["input"]["tile_px"]} px. Scenes of known GSD are brought to {finest} to {coarsest} m/px.
 Score threshold {card["thresholds"]["score"]}. Licence {card["licence"]} (derived from ultralytics weights).

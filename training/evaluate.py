@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge import __version__
 from edge.detector import Detector, load_detector
 from edge.pipeline import ScanOptions, scan
 from edge.scene import Scale, SceneOptions, open_scene
@@ -112,12 +113,13 @@ def evaluate(
     detector: Detector, pictures: Sequence[tuple[Path, Truth]], cache: Path, scale: Scale | None = None
 ) -> list[Judged]:
     """Scan and judge all pictures; answers are kept in `cache` by model, picture and settings."""
-    kind_key = hashlib.sha256(json.dumps(detector.card.raw.get("kind"), sort_keys=True).encode()).hexdigest()[:8]
-    teller = detector.card.raw["files"].get("kind.onnx", "none")[:8]
-    stamp = f"{detector.card.sha256[:16]}-{teller}-{kind_key}-{scale.factor if scale else 'auto'}-{detector.card.gsd_m}"
+    said = {k: v for k, v in detector.card.raw.items() if k not in ("metrics", "training", "kind_training")}
+    key = hashlib.sha256(json.dumps([said, __version__], sort_keys=True).encode()).hexdigest()[:16]
+    stamp = f"{key}-{scale.factor if scale else 'auto'}"
     judged = []
     for path, truth in progress(pictures, len(pictures), "evaluate", every_s=15):
-        known = cache / stamp / f"{truth.source}__{path.stem}.json"
+        content = hashlib.sha256(path.read_bytes() + repr(truth.gsd_m).encode()).hexdigest()[:12]
+        known = cache / stamp / f"{truth.source}__{path.stem}__{content}.json"
         if not known.exists():
             write_atomic(known, json.dumps(predict(detector, path, truth.gsd_m, scale)))
         found = json.loads(known.read_text())
@@ -218,7 +220,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_atomic(args.out / "figures.json", json.dumps(figures, indent=1) + "\n")
     write_atomic(args.out / "predictions.json", json.dumps(_predictions(judged)) + "\n")
     if args.write_card:
-        write_metrics(args.model, figures, threshold)
+        words = [f"--{k} {getattr(args, k)}" for k in ("data", "conf", "gsd") if getattr(args, k) is not None]
+        words += [f"--folder {folder}" for folder in args.folder]
+        write_metrics(
+            args.model, figures, threshold, f"python -m training.evaluate --model {args.model} {' '.join(words)}"
+        )
     total = {k: v for k, v in figures["all fully labelled"].items() if not isinstance(v, dict)}
     finish(step="evaluate", model=detector.card.name, threshold=threshold, **total)
     return 0

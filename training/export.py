@@ -162,6 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("models"))
     parser.add_argument("--dataset", type=Path, help="tiles for the parity check")
     parser.add_argument("--conf", type=float, default=0.3, help="score from which a vessel counts")
+    parser.add_argument("--note", action="append", default=[], help="a sentence for the card, on where the model fails")
     args = parser.parse_args(argv)
     if (args.run is None) == (args.weights is None):
         parser.error("give --run or --weights")
@@ -190,6 +191,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parity=checked,
         kinds=args.kinds,
         threshold=args.conf,
+        notes=args.note,
     )
     finish(step="export", out=str(folder), head=head, parity=checked, bytes=(folder / "model.onnx").stat().st_size)
     return 0

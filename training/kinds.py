@@ -286,6 +286,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "start_sha256": sha256_of(args.weights),
         "rendered": args.rendered,
         "rendered_share": args.rendered_share,
+        "cutouts": args.cutouts.name if args.cutouts else None,
         "train_tanker_ships": len({e.ship for e in examples if e.tanker and e.source != "rendered"}),
         "loss": losses[-1] if losses else None,
         "val_on_labelled_boxes": {"all": judge(belief, held, above), **by_source},

@@ -94,6 +94,8 @@ class Run:
         self.ema = ModelEMA(self.model, decay=settings.ema_decay, tau=300)
         self.optimiser = torch.optim.AdamW(_groups(self.model, settings.weight_decay), lr=settings.learning_rate)
         self.criterion = self.model.init_criterion()
+        self.stages: list[dict[str, Any]] = []
+        """Earlier calls of this run: steps, seconds and data of each."""
         self.loss: dict[str, float] = {}
         state = out / "state.pt"
         if state.exists():
@@ -105,6 +107,7 @@ class Run:
         self.ema.updates = state["step"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
+        self.stages = state.get("stages", [])
         for _ in range(self.step // 100):
             self._shift_heads()
 
@@ -150,6 +153,7 @@ class Run:
             "ema": self.ema.ema.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "stages": self.stages,
         }
         network = deepcopy(self.ema.ema)
         network.criterion = None
@@ -179,12 +183,16 @@ def train(settings: Settings, dataset: Path, out: Path, stop_after_s: float) -> 
     run = Run(settings, out)
     loader = loader_of(composer, settings, run.step)
     start = last_saved = time.monotonic()
+    stage = {"from_step": run.step, "data_sha256": described["data_sha256"], "learning_rate": settings.learning_rate}
+    stage |= {"planned_steps": settings.steps, "seconds": 0}
+    run.stages.append(stage)
     out.mkdir(parents=True, exist_ok=True)
     log = out / "log.jsonl"
     run.model.train()
     for data in progress(loader, len(loader), "train", every_s=30):
         run.train_step(data)
         now = time.monotonic()
+        stage["seconds"] = round(now - start)
         if run.step % 50 == 0:
             with log.open("a") as file:
                 row = {"step": run.step, "s": round(now - start, 1), **{k: round(v, 4) for k, v in run.loss.items()}}
@@ -198,7 +206,8 @@ def train(settings: Settings, dataset: Path, out: Path, stop_after_s: float) -> 
     summary = {
         "steps_done": run.step,
         "finished": run.step >= settings.steps,
-        "seconds": round(time.monotonic() - start),
+        "seconds": sum(s["seconds"] for s in run.stages),
+        "stages": run.stages,
         "loss": {k: round(v, 4) for k, v in run.loss.items()},
         "data_sha256": described["data_sha256"],
         "start_sha256": sha256_of(Path(settings.weights)),

@@ -141,7 +141,8 @@ def main(args: argparse.Namespace) -> int:
                 continue
             if unsaved:
                 print(f"tanker-edge: {unsaved}", file=sys.stderr)
-            complete = complete and not unsaved and not document["tiles"]["failed"]
+            seen = document["tiles"]["scored"] > 0 and not document["tiles"]["failed"]
+            complete = complete and seen and not unsaved
             documents.append(document)
             if args.json:
                 print(line(document), flush=True)
