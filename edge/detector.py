@@ -59,5 +59,5 @@ def load_detector(folder: Path, provider: str = "auto") -> Detector:
     """
     card = load_card(folder)
     finder = open_session(card.finder_path, provider)
-    teller = KindTeller(open_session(card.kind_path, finder.provider), card.kind) if card.kind else None
+    teller = KindTeller(open_session(card.kind_path, finder.provider), card.kind, card.vessel) if card.kind else None
     return Detector(card, finder, teller)

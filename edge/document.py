@@ -8,17 +8,23 @@ import numpy as np
 
 from edge.count import count
 from edge.detections import Detections, Kind
+from edge.sizes import deadweight_range, heading_error, size_classes, size_error
 
 if TYPE_CHECKING:
     from edge.detector import Detector
     from edge.geometry import Floats
+    from edge.model_card import ErrorsCard
     from edge.pipeline import ScanResult
     from edge.scene import Scene
+    from edge.sizes import SizeClass
+
+Columns = dict[str, list[Any]]
+"""A list a key, with a cell a vessel."""
 
 
 def build_document(scene: Scene, detector: Detector, result: ScanResult) -> dict[str, Any]:
     """Everything that is said of a scene. Keys: see the README; lengths in m, corners in px of the scene."""
-    numbers = count(result.candidates, result.threshold)
+    numbers = count(result.candidates, result.threshold, detector.card.spread, result.scale.factor)
     found = result.found
     warnings = [*scene.warnings, *result.warnings, *_odd_sizes(detector, result)]
     return {
@@ -95,23 +101,76 @@ def headings(scene: Scene, found: Detections) -> Floats | None:
 
 def _detections(scene: Scene, detector: Detector, result: ScanResult, found: Detections) -> list[dict[str, Any]]:
     """One dict a vessel, best placed first to last by centre y, then x; ids count from 1."""
-    corners, metres = found.corners, scene.gsd_m
-    lonlat = scene.to_lonlat(found.xywhr[:, :2])
-    outline = scene.to_lonlat(corners.reshape(-1, 2))
+    near = found.score < result.threshold + detector.card.near
+    columns: Columns = {
+        **_seen(found),
+        **_measured(scene, found, result.scale.factor, detector.card.errors),
+        **_placed(scene, found),
+        "near_threshold": near.tolist(),
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _seen(found: Detections) -> Columns:
+    """What the vessels are, and where in the picture."""
+    return {
+        "id": list(range(1, len(found) + 1)),
+        "kind": [Kind(int(kind)).label for kind in found.kind],
+        "score": _column(found, found.score, 4),
+        "kind_score": _column(found, found.kind_score, 4),
+        "corners": np.round(found.corners, 2).tolist(),
+    }
+
+
+def _measured(scene: Scene, found: Detections, factor: float, errors: ErrorsCard | None) -> Columns:
+    """Sizes, headings and how far they may be off.
+
+    A card tells errors in px of the working frame, `factor` of which are as long as a px of the scene.
+    """
+    length, beam = (found.xywhr[:, k] * scene.gsd_m if scene.gsd_m else None for k in (2, 3))
     bearing = headings(scene, found)
-    return [
-        {
-            "id": i + 1,
-            "kind": Kind(int(found.kind[i])).label,
-            "score": round(float(found.score[i]), 4),
-            "kind_score": _rounded(float(found.kind_score[i]), 4),
-            "corners": np.round(corners[i], 2).tolist(),
-            "length_m": _rounded(found.xywhr[i, 2] * metres, 1) if metres else None,
-            "beam_m": _rounded(found.xywhr[i, 3] * metres, 1) if metres else None,
-            "heading_deg": round(float(bearing[i]), 1) % 180 if bearing is not None else None,
-            "lonlat": np.round(lonlat[i], 7).tolist() if lonlat is not None else None,
-            "corners_lonlat": np.round(outline[4 * i : 4 * i + 4], 7).tolist() if outline is not None else None,
-            "near_threshold": bool(found.score[i] < result.threshold + detector.card.near),
-        }
-        for i in range(len(found))
-    ]
+    off: tuple[Floats | None, ...] = (None, None, None)
+    if errors:
+        metres = scene.gsd_m / factor if scene.gsd_m else None
+        working = found.xywhr[:, 2:4] * factor
+        sizes = zip(working.T, (errors.length, errors.beam), strict=True)
+        length_off, beam_off = (size_error(px, error) * metres if metres else None for px, error in sizes)
+        off = length_off, beam_off, heading_error(working[:, 0], errors) if bearing is not None else None
+    return {
+        "length_m": _column(found, length, 1),
+        "beam_m": _column(found, beam, 1),
+        "heading_deg": _column(found, None if bearing is None else np.round(bearing, 1) % 180, 1),
+        "length_error_m": _column(found, off[0], 1),
+        "beam_error_m": _column(found, off[1], 1),
+        "heading_error_deg": _column(found, off[2], 1),
+        **_classes(found, length, off[0]),
+    }
+
+
+def _classes(found: Detections, length: Floats | None, off: Floats | None) -> Columns:
+    """Size classes of the tankers by their lengths (n,) m, give or take errors (n,) m; none given are taken as 0."""
+    options: list[tuple[SizeClass, ...]] = [()] * len(found)
+    if length is not None:
+        slack = np.zeros(len(found)) if off is None else off
+        for i in np.flatnonzero(found.kind == Kind.TANKER):
+            options[i] = size_classes(float(length[i]), float(slack[i]))
+    return {
+        "size_class": ["/".join(c.name for c in classes) or None for classes in options],
+        "deadweight_t": [list(deadweight_range(classes)) if classes else None for classes in options],
+    }
+
+
+def _placed(scene: Scene, found: Detections) -> Columns:
+    """Where on the ground the vessels are."""
+    lonlat = scene.to_lonlat(found.xywhr[:, :2])
+    outline = scene.to_lonlat(found.corners.reshape(-1, 2))
+    unknown = [None] * len(found)
+    return {
+        "lonlat": unknown if lonlat is None else np.round(lonlat, 7).tolist(),
+        "corners_lonlat": unknown if outline is None else np.round(outline.reshape(-1, 4, 2), 7).tolist(),
+    }
+
+
+def _column(found: Detections, values: Floats | None, digits: int) -> list[float | None]:
+    """Values (n,) rounded, a cell a vessel; None where they are not known."""
+    return [None] * len(found) if values is None else [_rounded(float(value), digits) for value in values]

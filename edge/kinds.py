@@ -1,7 +1,12 @@
-"""Tell tankers from other vessels on crops that are turned so that the vessel lies along the x axis."""
+"""A second look at each box, on a crop turned so that the vessel lies along x: is it a vessel, and is it a tanker?
+
+The crop looks the same however the scene was turned, so the second look does too: all four views that leave the
+vessel along x (as it is, turned half round, and both mirrored) have a say.
+"""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +14,7 @@ import cv2
 import numpy as np
 
 from edge.detections import Detections, Kind
-from edge.errors import ModelError
+from edge.errors import ModelError, SceneError
 from edge.geometry import Floats, Window
 from edge.model_card import TELLER
 from edge.scene import Scale
@@ -17,11 +22,15 @@ from edge.scene import Scale
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edge.calibration import VesselScale
     from edge.model_card import KindCard
     from edge.scene import Scene
     from edge.session import Session
 
-CHIPS_AT_ONCE = 32
+CHIPS_AT_ONCE = 16
+VIEWS, ANSWERS = 4, 2
+BLIND = (0.0, np.nan)
+"""What is said of a box that cannot be read: nothing for or against a vessel, and no kind."""
 
 
 def aligned_chip(
@@ -59,39 +68,75 @@ def read_chip(scene: Scene, box: Floats, card: KindCard) -> NDArray[np.uint8]:
     return aligned_chip(pixels, local, card.chip_px, card.length_share)
 
 
+def views(chips: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Crops (n, h, w, 3) -> (VIEWS * n, h, w, 3): which end is the bow, and which side port, is not known."""
+    return np.concatenate([chips, chips[:, ::-1, ::-1], chips[:, ::-1], chips[:, :, ::-1]])
+
+
 @dataclass(frozen=True, slots=True)
 class KindTeller:
-    """The classifier and what its card says."""
+    """The network of the second look and what its card says."""
 
     session: Session
     card: KindCard
+    vessel: VesselScale | None = None
+    """How the second look weighs in the score; None: the finder's score stands."""
 
-    def tell(self, scene: Scene, found: Detections) -> Detections:
-        """The same vessels (px of the scene) with kind and kind_score filled in where they are long enough to tell.
+    def look(self, scene: Scene, found: Detections, threads: int = 1) -> Floats:
+        """Log-odds (n, 2) that a vessel is in each box (px of the scene), and that it is a tanker if it is one.
+
+        A box that cannot be read gets BLIND.
 
         Raises:
-            ModelError: the network tells no kinds, though its hash is the card's.
+            ModelError: the network answers something else, though its hash is the card's.
             ProviderError: the network failed.
         """
-        belief = np.full(len(found), np.nan)
-        rows = np.flatnonzero(found.xywhr[:, 2] >= self.card.min_length_px)
-        for start in range(0, len(rows), CHIPS_AT_ONCE):
-            some = rows[start : start + CHIPS_AT_ONCE]
-            chips = np.stack([read_chip(scene, found.xywhr[i], self.card) for i in some])
-            # Which end is the bow is not known: both ways round have a say.
-            both = self.session.run(np.concatenate([chips, np.ascontiguousarray(chips[:, ::-1, ::-1])]))
-            if both.size != 2 * len(some):
-                raise ModelError(
-                    TELLER,
-                    f"its network answers with shape {both.shape}, not with one belief a crop",
-                    "make it anew with `python -m training.kinds`",
-                )
-            belief[some] = both.reshape(2, len(some)).mean(0)
+        parts = [found.xywhr[i : i + CHIPS_AT_ONCE] for i in range(0, len(found), CHIPS_AT_ONCE)]
+        with ThreadPoolExecutor(threads, thread_name_prefix="look") as pool:
+            said = pool.map(lambda boxes: self._look_at(scene, boxes), parts)
+            return np.concatenate([np.empty((0, ANSWERS)), *said])
+
+    def _look_at(self, scene: Scene, boxes: Floats) -> Floats:
+        """Log-odds (n, 2) of a few boxes (n, 5), the mean over all views of each."""
+        width, height = self.card.chip_px
+        chips = np.zeros((len(boxes), height, width, 3), np.uint8)
+        seen = np.array([self._read(scene, box, chip) for box, chip in zip(boxes, chips, strict=True)])
+        said = self.session.run(views(chips))
+        if said.shape != (VIEWS * len(boxes), ANSWERS):
+            raise ModelError(
+                TELLER,
+                f"its network answers with shape {said.shape}, not with {ANSWERS} log-odds a crop",
+                "make it anew with `python -m training.kinds`",
+            )
+        log_odds = said.reshape(VIEWS, len(boxes), ANSWERS).astype(np.float64).mean(0)
+        log_odds[~seen] = BLIND
+        return np.asarray(log_odds)
+
+    def _read(self, scene: Scene, box: Floats, chip: NDArray[np.uint8]) -> bool:
+        """Fill a crop; tell whether that was possible. What the crop shows more than its tile may be damaged."""
+        try:
+            chip[...] = read_chip(scene, box, self.card)
+        except SceneError:
+            return False
+        return True
+
+    def tell(self, scene: Scene, found: Detections, scale: float = 1.0, threads: int = 1) -> Detections:
+        """The same vessels (px of the scene) with calibrated score, kind and kind_score.
+
+        Args:
+            scene: where the pixels come from.
+            found: boxes with the finder's scores.
+            scale: px of the working frame, in which the finder saw them, per px of the scene.
+            threads: how many crops are looked at side by side; it never changes the answer.
+        """
+        said = self.look(scene, found, threads)
+        belief = self.card.scale.probability(said[:, 1])
+        belief[found.xywhr[:, 2] < self.card.min_length_px] = np.nan
         kind = np.full(len(found), Kind.UNKNOWN, np.int8)
         with np.errstate(invalid="ignore"):
             kind[belief >= self.card.tanker_above] = Kind.TANKER
             kind[belief <= self.card.other_below] = Kind.OTHER
-        return Detections(found.xywhr, found.score, kind, belief)
-
-
-__all__ = ["KindTeller", "aligned_chip", "read_chip"]
+        score = found.score
+        if self.vessel:
+            score = self.vessel.probability(score, said[:, 0], found.xywhr[:, 2] * scale)
+        return Detections(found.xywhr, score, kind, belief)

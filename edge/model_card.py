@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from edge.calibration import KindScale, Spread, VesselScale
 from edge.errors import ModelError
 
 if TYPE_CHECKING:
@@ -32,11 +33,37 @@ class KindCard:
     """Belief up to which it is called other; between the two its kind is unknown."""
     min_length_px: float
     """Vessels shorter than this, px of the scene, keep the kind unknown."""
+    scale: KindScale = field(default_factory=KindScale)
+    """Log-odds -> belief."""
 
     @property
     def holds(self) -> bool:
         """Whether no belief means both kinds."""
         return self.other_below <= self.tanker_above
+
+
+@dataclass(frozen=True, slots=True)
+class SizeError:
+    """How far a length or a beam may be off: sqrt(px² + (share * size)²), px of the working frame."""
+
+    px: float
+    """Error that every box has, px."""
+    share: float
+    """Error that grows with the vessel, share of its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorsCard:
+    """Half-widths that held `level` of the errors of measurement on labelled vessels; `edge.sizes` applies them."""
+
+    length: SizeError
+    beam: SizeError
+    heading_px: float
+    """How far the ends of the long axis may be off sideways: atan(heading_px / length) of heading."""
+    heading_floor_deg: float
+    """Error of heading that the longest vessel has too, degrees."""
+    level: float
+    """Share of the errors that are within the bounds, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +94,12 @@ class ModelCard:
     kind: KindCard | None
     """The classifier of kinds; None where every vessel's kind is unknown."""
     raw: dict[str, Any] = field(repr=False, hash=False, compare=False)
+    vessel: VesselScale | None = None
+    """How finder and second look make a score; None where the finder's score stands."""
+    spread: Spread = field(default_factory=Spread)
+    """What makes a count uncertain beyond the scores."""
+    errors: ErrorsCard | None = None
+    """How far measured sizes and headings may be off; None where nobody measured it."""
 
     @property
     def finder_path(self) -> Path:
@@ -119,6 +152,13 @@ class _Fields:
             raise ModelError(self._path, f"the card's field `{name}` is {value}, no length in px", "mend the card")
         return float(value)
 
+    def degrees(self, name: str) -> float:
+        """An error of heading, 0 .. 90 degrees: a bow is not told from a stern, so none is larger."""
+        value = self.get(name, (int, float))
+        if not 0 <= value <= 90:  # noqa: PLR2004
+            raise ModelError(self._path, f"the card's field `{name}` is {value}, not in 0 .. 90", "mend the card")
+        return float(value)
+
     def head(self, name: str) -> str:
         """One of `HEADS`."""
         value = str(self.get(name, str))
@@ -133,6 +173,26 @@ class _Fields:
         if not 0 < low <= high:
             raise ModelError(self._path, f"the card's field `{name}` is not [low, high]", "mend the card")
         return low, high
+
+    def number(self, name: str) -> float:
+        """A finite number."""
+        value = self.get(name, (int, float))
+        if not abs(value) <= sys.float_info.max:
+            raise ModelError(self._path, f"the card's field `{name}` is {value}, no finite number", "mend the card")
+        return float(value)
+
+    def steps(self, name: str) -> tuple[tuple[float, float], ...]:
+        """Pairs (from, value) of numbers of 0 or more, `from` rising."""
+        pairs = self.get(name, list)
+        sound = all(isinstance(p, list) and len(p) == 2 and all(type(v) in (int, float) for v in p) for p in pairs)  # noqa: PLR2004
+        starts = [p[0] for p in pairs] if sound else []
+        if (
+            not sound
+            or starts != sorted(set(starts))
+            or not all(0 <= v <= sys.float_info.max for p in pairs for v in p)
+        ):
+            raise ModelError(self._path, f"the card's field `{name}` is not [[from, value], ...]", "mend the card")
+        return tuple((float(start), float(value)) for start, value in pairs)
 
     def size(self, name: str) -> tuple[int, int]:
         """Width and height, px."""
@@ -211,6 +271,35 @@ def _kind_card(fields: _Fields, content: dict[str, Any]) -> KindCard | None:
         tanker_above=fields.share("kind.tanker_above"),
         other_below=fields.share("kind.other_below"),
         min_length_px=fields.length("kind.min_length_px"),
+        scale=KindScale(fields.number("kind.slope"), fields.number("kind.offset")),
+    )
+
+
+def _vessel_scale(fields: _Fields, content: dict[str, Any]) -> VesselScale | None:
+    if content.get("score") is None:
+        return None
+    return VesselScale(*(fields.number(f"score.{name}") for name in ("finder", "look", "log_length", "offset")))
+
+
+def _spread(fields: _Fields, content: dict[str, Any]) -> Spread:
+    if content.get("count") is None:
+        return Spread()
+    return Spread(fields.length("count.scene"), fields.steps("count.misses"))
+
+
+def _errors_card(fields: _Fields, content: dict[str, Any]) -> ErrorsCard | None:
+    if content.get("errors") is None:
+        return None
+    length, beam = (
+        SizeError(px=fields.length(f"errors.{name}.px"), share=fields.share(f"errors.{name}.share"))
+        for name in ("length", "beam")
+    )
+    return ErrorsCard(
+        length=length,
+        beam=beam,
+        heading_px=fields.length("errors.heading_deg.px"),
+        heading_floor_deg=fields.degrees("errors.heading_deg.floor"),
+        level=fields.share("errors.level"),
     )
 
 
@@ -220,6 +309,7 @@ def _check_together(path: Path, card: ModelCard) -> None:
         ("input.tile_px", "a multiple of `input.multiple_px`", card.tile_px % card.multiple_px == 0),
         ("thresholds.floor", "at most `thresholds.score`", card.score_floor <= card.score_threshold),
         ("kind.length_share", "above 0", not card.kind or card.kind.length_share > 0),
+        ("errors.level", "above 0", not card.errors or card.errors.level > 0),
         ("kind.other_below", "at most `kind.tanker_above`", not card.kind or card.kind.holds),
     )
     for name, wanted, right in checks:
@@ -252,6 +342,9 @@ def load_card(folder: Path) -> ModelCard:
         nms_iou=None if fields.head("head") == "end2end" else fields.share("thresholds.nms_iou"),
         kind=_kind_card(fields, content),
         raw=content,
+        vessel=_vessel_scale(fields, content),
+        spread=_spread(fields, content),
+        errors=_errors_card(fields, content),
     )
     _check_together(path, card)
     for name in (FINDER, *([TELLER] if card.kind else [])):

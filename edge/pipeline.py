@@ -267,9 +267,8 @@ def scan(
     counts, spent = TileCounts(planned=len(tiles)), {"read": 0.0, "infer": 0.0}
     errors: dict[int, SceneError] = {}
     asked = covered = done = 0
-    for outcomes, reading, inferring in _in_order(
-        _Worker(scene, detector, plan, aoi), chunks, options.threads or cores()
-    ):
+    threads = options.threads or cores()
+    for outcomes, reading, inferring in _in_order(_Worker(scene, detector, plan, aoi), chunks, threads):
         spent["read"] += reading
         spent["infer"] += inferring
         for outcome in outcomes:
@@ -287,7 +286,10 @@ def scan(
         if on_tile:
             on_tile(done, len(tiles))
     merging = time.perf_counter()
-    candidates = _finish(scene, detector, plan, merger, aoi)
+    candidates = _merged(plan, merger, aoi)
+    looking = time.perf_counter()
+    if detector.teller and len(candidates):
+        candidates = detector.teller.tell(scene, candidates, plan.scale.factor, threads)
     end = time.perf_counter()
     return ScanResult(
         candidates,
@@ -298,17 +300,15 @@ def scan(
         plan.tile_px,
         covered / asked if asked else 0.0,
         counts,
-        {"total": end - start, **spent, "merge": end - merging},
+        {"total": end - start, **spent, "merge": looking - merging, "look": end - looking},
         [*plan.warnings, *(aoi.warnings if aoi else []), *_failures(errors), *_unseen(covered, asked)],
     )
 
 
-def _finish(scene: Scene, detector: Detector, plan: Plan, merger: SeamMerger, aoi: Aoi | None) -> Detections:
-    """Merge, move into the scene's frame, keep what was asked for, tell kinds."""
+def _merged(plan: Plan, merger: SeamMerger, aoi: Aoi | None) -> Detections:
+    """What the tiles said as one, in the scene's frame, as far as it was asked for."""
     rows = merger.finish().scaled(1 / plan.scale.factor)
-    if aoi is not None:
-        rows = rows[aoi.contains(rows.xywhr[:, :2])]
-    return detector.teller.tell(scene, rows) if detector.teller and len(rows) else rows
+    return rows if aoi is None else rows[aoi.contains(rows.xywhr[:, :2])]
 
 
 def _unseen(covered: int, asked: int) -> list[str]:

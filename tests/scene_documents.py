@@ -31,6 +31,7 @@ def vessel(
         outline = np.round(north_west + corners * [1e-5, -1e-5], 7)
         outline[:, 0] = (outline[:, 0] + 180) % 360 - 180
         outline = np.round(outline, 7).tolist()
+    sized = bool(north_west) and kind == "tanker"
     return {
         "id": number,
         "kind": kind,
@@ -40,6 +41,11 @@ def vessel(
         "length_m": xywhr[2] if north_west else None,
         "beam_m": xywhr[3] if north_west else None,
         "heading_deg": 45.5 if north_west else None,
+        "length_error_m": 2.5 if north_west else None,
+        "beam_error_m": 1.5 if north_west else None,
+        "heading_error_deg": 3.5 if north_west else None,
+        "size_class": "Coastal" if sized else None,
+        "deadweight_t": [0, 10_000] if sized else None,
         "lonlat": np.mean(outline, 0).round(7).tolist() if outline else None,
         "corners_lonlat": outline,
         "near_threshold": near,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.count import EXACT_UP_TO, LEVEL, Count, count, interval
+from edge.calibration import Spread, logit, sigmoid
+from edge.count import EXACT_UP_TO, LEVEL, Count, count, distribution, interval
 from edge.detections import Detections, Kind
 
 BELIEFS = st.lists(st.floats(0, 1), max_size=9)
@@ -96,3 +97,57 @@ def test_the_normal_approximation_meets_the_exact_sum() -> None:
     exact = interval(beliefs, 1000)
     normal = interval(np.append(beliefs, 0.0), 1000)
     assert exact == pytest.approx(normal, abs=1)
+
+
+def test_the_distribution_sums_to_one_and_has_the_mean_of_its_parts() -> None:
+    beliefs = np.array([0.1, 0.9, 0.5, 0.3])
+    mass = distribution(beliefs, 0.0, 0.7)
+    assert mass.sum() == pytest.approx(1)
+    assert (np.arange(len(mass)) * mass).sum() == pytest.approx(beliefs.sum() + 0.7, abs=1e-6)
+
+
+@pytest.mark.parametrize(("scene", "missed"), [(0.0, 0.6), (0.8, 0.0), (0.8, 1.3)])
+def test_the_distribution_is_that_of_a_simulation(scene: float, missed: float) -> None:
+    rng = np.random.default_rng(11)
+    beliefs = rng.uniform(0.02, 0.98, 12)
+    shift = rng.normal(0, scene, (60_000, 1))
+    drawn = (rng.random((60_000, 12)) < sigmoid(logit(beliefs) + shift)).sum(1) + rng.poisson(missed, 60_000)
+    mass = distribution(beliefs, scene, missed)
+    seen = np.bincount(drawn, minlength=len(mass))[: len(mass)] / len(drawn)
+    assert np.abs(seen - mass).max() < 0.012
+
+
+@given(beliefs=BELIEFS, scene=st.floats(0, 2), missed=st.floats(0, 5))
+@settings(deadline=None)
+def test_more_doubt_never_narrows_the_interval_below_the_count(
+    beliefs: list[float], scene: float, missed: float
+) -> None:
+    counted = sum(b >= 0.5 for b in beliefs)
+    low, high = interval(np.array(beliefs), counted, scene, missed)
+    assert 0 <= low <= counted <= high
+
+
+def test_what_may_be_missed_raises_the_upper_end_only() -> None:
+    rows = _rows([0.999] * 30, [Kind.OTHER] * 30, [0.0] * 30)
+    plain = count(rows, 0.5)
+    missing = count(rows, 0.5, Spread(0.0, ((0.0, 0.2),)))
+    assert plain.vessel_interval == (30, 30)
+    assert missing.vessel_interval[0] == 30
+    assert 33 <= missing.vessel_interval[1] <= 42, "six more are expected, give or take four"
+    assert missing.tanker_interval == (0, 0), "what was missed is taken to be of the kinds that were found"
+
+
+def test_lengths_are_those_of_the_working_frame() -> None:
+    rows = _rows([0.999] * 10, [Kind.OTHER] * 10, [0.0] * 10)
+    short = Spread(0.0, ((0.0, 1.0), (20.0, 0.0)))
+    assert count(rows, 0.5, short).vessel_interval == (10, 10), "30 px"
+    assert count(rows, 0.5, short, scale=0.5).vessel_interval[1] > 12, "15 px"
+
+
+def test_many_candidates_in_scenes_of_unknown_difficulty_have_a_wide_normal_interval() -> None:
+    rng = np.random.default_rng(5)
+    beliefs = rng.uniform(0, 1, EXACT_UP_TO)
+    exact = interval(beliefs, 1000, 0.5, 20.0)
+    normal = interval(np.append(beliefs, 0.0), 1000, 0.5, 20.0)
+    assert normal == pytest.approx(exact, rel=0.03)
+    assert exact[1] - exact[0] > 2 * np.subtract(*interval(beliefs, 1000)[::-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from scene_files import HARBOUR, ground, write_tiff
 from edge.detections import Detections, Kind
 from edge.detector import Detector, load_detector
 from edge.document import build_document, headings
+from edge.model_card import ErrorsCard, SizeError
 from edge.pipeline import ScanOptions, ScanResult, TileCounts, scan
 from edge.scene import Scale, SceneOptions, open_scene
 from edge.write.document_json import line
@@ -29,6 +31,9 @@ KEYS = [
 VESSEL_KEYS = [
     "id", "kind", "score", "kind_score", "corners", "length_m", "beam_m", "heading_deg", "lonlat", "near_threshold",
 ]  # fmt: skip
+
+
+MEASURES = ["length_error_m", "beam_error_m", "heading_error_deg", "size_class", "deadweight_t"]
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +75,12 @@ def test_the_keys_are_there_in_their_order(tmp_path: Path, toy: Detector) -> Non
     assert list(document["counts"]) == ["tanker", "other", "unknown", "vessel"]
     assert list(document["interval"]) == ["tanker", "vessel"]
     assert list(document["tiles"]) == ["planned", "scored", "skipped", "failed"]
-    assert list(document["seconds"]) == ["total", "read", "infer", "merge"]
+    assert list(document["seconds"])[:4] == ["total", "read", "infer", "merge"]
     assert {"name", "sha256", "provider"} <= set(document["model"])
     assert document["detections"]
     for row in document["detections"]:
         assert list(row)[: len(VESSEL_KEYS)] == VESSEL_KEYS
+        assert set(MEASURES) <= set(row)
 
 
 def test_counts_are_those_of_the_vessels_that_are_listed(tmp_path: Path, toy: Detector) -> None:
@@ -139,7 +145,7 @@ def test_without_a_gsd_or_georeference_nothing_is_made_up(tmp_path: Path, toy: D
     assert document["gsd_m"] is None
     assert document["crs"] is None
     for row in document["detections"]:
-        for key in ("length_m", "beam_m", "heading_deg", "lonlat", "corners_lonlat"):
+        for key in ("length_m", "beam_m", "heading_deg", "lonlat", "corners_lonlat", *MEASURES):
             assert row[key] is None
 
 
@@ -149,6 +155,52 @@ def test_a_given_gsd_tells_lengths_but_no_places(tmp_path: Path, toy: Detector) 
     assert (first["length_m"], first["beam_m"]) == (60.0, 24.0)
     assert first["lonlat"] is None
     assert first["heading_deg"] is None
+
+
+ERRORS = ErrorsCard(SizeError(3.0, 0.04), SizeError(1.0, 0.0), heading_px=2.0, heading_floor_deg=1.0, level=0.9)
+LARGE = Detections.of(
+    np.array([[160.0, 120, 100, 18, 0.3], [160, 60, 100, 18, 0.3], [160, 30, 95, 16, 0.0]]),
+    np.full(3, 0.9),
+    np.array([Kind.TANKER, Kind.OTHER, Kind.TANKER], np.int8),
+)
+
+
+def _with_errors(toy: Detector, errors: ErrorsCard | None = ERRORS) -> Detector:
+    return replace(toy, card=replace(toy.card, errors=errors))
+
+
+@pytest.mark.parametrize("scale", [Scale(), Scale(down=2), Scale(up=3)])
+def test_errors_are_those_of_working_px_in_metres(tmp_path: Path, toy: Detector, scale: Scale) -> None:
+    with open_scene(_scene(tmp_path, Affine(2.5, 0, 551_000, 0, -2.5, 4_182_000))) as scene:
+        first = build_document(scene, _with_errors(toy), _result(LARGE, scale=scale))["detections"][0]
+    working = 100 * scale.factor
+    assert first["length_m"] == 250.0
+    assert first["length_error_m"] == pytest.approx(np.hypot(3, 0.04 * working) * 2.5 / scale.factor, abs=0.051)
+    assert first["beam_error_m"] == pytest.approx(2.5 / scale.factor, abs=0.051)
+    turn = np.rad2deg(np.arctan2(2, working))
+    assert first["heading_error_deg"] == pytest.approx(np.hypot(turn, 1), abs=0.051)
+
+
+def test_a_tanker_has_the_size_classes_that_its_error_allows(tmp_path: Path, toy: Detector) -> None:
+    path = _scene(tmp_path, Affine(2.5, 0, 551_000, 0, -2.5, 4_182_000))
+    sure = _document(path, _with_errors(toy, None), LARGE)["detections"]
+    assert [(d["size_class"], d["deadweight_t"]) for d in sure] == [
+        ("Aframax", [80_000, 120_000]), (None, None), ("Aframax", [80_000, 120_000]),
+    ]  # fmt: skip
+    assert all(d[key] is None for d in sure for key in MEASURES[:3])
+    unsure = _document(path, _with_errors(toy), LARGE)["detections"]
+    assert [(d["size_class"], d["deadweight_t"]) for d in unsure] == [
+        ("Aframax/Suezmax", [80_000, 200_000]), (None, None), ("Panamax/Aframax", [55_000, 120_000]),
+    ]  # fmt: skip
+
+
+def test_what_is_longer_than_any_tanker_has_no_size_class(tmp_path: Path, toy: Detector) -> None:
+    with open_scene(_scene(tmp_path, None), SceneOptions(gsd_m=5.0)) as scene:
+        first = build_document(scene, _with_errors(toy), _result(LARGE))["detections"][0]
+    assert first["length_m"] == 500.0
+    assert (first["size_class"], first["deadweight_t"]) == (None, None)
+    assert first["length_error_m"] == 25.0
+    assert first["heading_error_deg"] is None, "no heading without a georeference, and so no error of it"
 
 
 def test_sizes_that_training_never_showed_are_told_in_working_px(tmp_path: Path, toy: Detector) -> None:

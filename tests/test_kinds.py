@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scene_files import write_tiff
 
+from edge.calibration import VesselScale, logit
 from edge.detections import Detections, Kind
 from edge.detector import Detector, load_detector
 from edge.errors import ModelError
-from edge.kinds import CHIPS_AT_ONCE, KindTeller, aligned_chip, read_chip
+from edge.kinds import CHIPS_AT_ONCE, VIEWS, KindTeller, aligned_chip, read_chip
 from edge.model_card import KindCard
 from edge.pipeline import scan
 from edge.scene import Scene, open_scene
@@ -116,14 +117,14 @@ def test_a_crop_at_the_edge_of_the_scene_is_black_beyond_it(port: Scene) -> None
 class _Told:
     """A network that says what it is told to, by the row, and remembers what it saw."""
 
-    def __init__(self, beliefs: list[float]) -> None:
-        self.beliefs, self.batches = beliefs, []
+    def __init__(self, beliefs: list[float], there: float = 0.0) -> None:
+        self.beliefs, self.batches, self.there = np.array(beliefs), [], there
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.batches.append(batch)
-        half = len(batch) // 2
-        some, self.beliefs = self.beliefs[:half], self.beliefs[half:]
-        return np.array([*some, *some], np.float32)[:, None]
+        number = len(batch) // VIEWS
+        some, self.beliefs = self.beliefs[:number], self.beliefs[number:]
+        return np.tile(np.stack([np.full(number, self.there), logit(np.array(some))], 1), (VIEWS, 1)).astype(np.float32)
 
 
 def _row(n: int, length: float = 30.0) -> Detections:
@@ -132,30 +133,43 @@ def _row(n: int, length: float = 30.0) -> Detections:
 
 
 def test_between_the_two_thresholds_nothing_is_told(port: Scene) -> None:
-    network: Any = _Told([0.9, 0.6, 0.59, 0.41, 0.4, 0.0])
+    network: Any = _Told([0.9, 0.6001, 0.59, 0.41, 0.3999, 0.0])
     told = KindTeller(network, CARD).tell(port, _row(6))
     unknown = Kind.UNKNOWN
     assert told.kind.tolist()[:1] == [Kind.TANKER]
     assert told.kind[2:4].tolist() == [unknown, unknown]
     assert told.kind[5] == Kind.OTHER
-    assert told.kind_score.tolist() == pytest.approx([0.9, 0.6, 0.59, 0.41, 0.4, 0.0])
+    assert told.kind_score.tolist() == pytest.approx([0.9, 0.6001, 0.59, 0.41, 0.3999, 0.0], abs=1e-3)
 
 
 def test_a_vessel_too_short_to_tell_stays_unknown(port: Scene) -> None:
     rows = Detections.concat([_row(1, 11.9), _row(1, 12.0)])
-    told = KindTeller(_Told([0.99]), CARD).tell(port, rows)  # type: ignore[arg-type]
+    told = KindTeller(_Told([0.5, 0.99]), CARD).tell(port, rows)  # type: ignore[arg-type]
     assert told.kind.tolist() == [Kind.UNKNOWN, Kind.TANKER]
     assert np.isnan(told.kind_score[0])
     assert np.array_equal(told.xywhr, rows.xywhr)
 
 
-def test_crops_go_in_bounded_batches_both_ways_round(port: Scene) -> None:
-    network = _Told([0.9] * 70)
-    told = KindTeller(network, CARD).tell(port, _row(70))  # type: ignore[arg-type]
+def test_crops_go_in_bounded_batches_in_all_views_along_the_vessel(port: Scene) -> None:
+    network = _Told([0.9] * 35)
+    told = KindTeller(network, CARD).tell(port, _row(35))  # type: ignore[arg-type]
     assert (told.kind == Kind.TANKER).all()
-    assert [len(b) for b in network.batches] == [2 * CHIPS_AT_ONCE, 2 * CHIPS_AT_ONCE, 12]
-    first = network.batches[0]
-    assert np.array_equal(first[CHIPS_AT_ONCE:], first[:CHIPS_AT_ONCE, ::-1, ::-1])
+    assert [len(b) for b in network.batches] == [VIEWS * CHIPS_AT_ONCE, VIEWS * CHIPS_AT_ONCE, VIEWS * 3]
+    plain, turned, one, other = network.batches[0].reshape(VIEWS, CHIPS_AT_ONCE, 16, 48, 3)
+    assert np.array_equal(turned, plain[:, ::-1, ::-1])
+    assert np.array_equal(one, plain[:, ::-1])
+    assert np.array_equal(other, plain[:, :, ::-1])
+
+
+def test_the_second_look_weighs_in_the_score(port: Scene) -> None:
+    rows = _row(2)
+    scale = VesselScale(finder=0.5, look=2.0, log_length=0.25, offset=-1.0)
+    network = _Told([0.5, 0.5], there=1.5)
+    told = KindTeller(network, CARD, scale).tell(port, rows, scale=2.0)  # type: ignore[arg-type]
+    log_odds = -1 + 0.5 * np.log(0.9 / 0.1) + 2 * 1.5 + 0.25 * np.log(60 / 32)
+    assert told.score.tolist() == pytest.approx([1 / (1 + np.exp(-log_odds))] * 2)
+    alone = KindTeller(_Told([0.5, 0.5], there=1.5), CARD).tell(port, rows)  # type: ignore[arg-type]
+    assert alone.score.tolist() == rows.score.tolist(), "without weights the finder's score stands"
 
 
 def test_a_network_that_tells_no_kinds_is_refused(port: Scene, tmp_path: Path) -> None:
@@ -165,7 +179,7 @@ def test_a_network_that_tells_no_kinds_is_refused(port: Scene, tmp_path: Path) -
     toy_model.bless(folder, "kind.onnx")
     teller = load_detector(folder, "cpu").teller
     assert teller is not None
-    with pytest.raises(ModelError, match=r"kind\.onnx: its network answers with shape \(2, 12, 6\)"):
+    with pytest.raises(ModelError, match=r"kind\.onnx: its network answers with shape \(4, 12, 6\)"):
         teller.tell(port, _row(1))
 
 

@@ -9,8 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.detections import Kind
 from edge.geometry import to_corners
-from training.metrics import Judged, Truth, average_precision, judge, match, summarise
+from training import metrics
+from training.metrics import (
+    Judged,
+    Outcomes,
+    Truth,
+    area_under,
+    average_precision,
+    bin_names,
+    curve,
+    judge,
+    kinds_by_length,
+    match,
+    summarise,
+    tanker_average_precision,
+)
 
 SCORER = Path(__file__).resolve().parent.parent.parent / "shared" / "score.py"
 
@@ -24,8 +39,11 @@ def _truth(corners: np.ndarray, kinds: list[int], counted: list[bool] | None = N
     return Truth("p", "s", 400, 300, corners, np.array(kinds), flags, ignored)
 
 
-def _judged(truth: Truth, corners: np.ndarray, score: list[float], kinds: list[int]) -> Judged:
-    return judge(truth, corners, np.array(score, np.float64), np.array(kinds, np.int64))
+def _judged(
+    truth: Truth, corners: np.ndarray, score: list[float], kinds: list[int], told: list[float] | None = None
+) -> Judged:
+    beliefs = None if told is None else np.array(told, np.float64)
+    return judge(truth, corners, np.array(score, np.float64), np.array(kinds, np.int64), beliefs)
 
 
 def test_a_perfect_answer_scores_one() -> None:
@@ -61,6 +79,69 @@ def test_average_precision_by_hand() -> None:
     judged = _judged(_truth(boxes, [1, 1]), said, [0.9, 0.8, 0.7], [1, 1, 1])
     # Precision 1 up to recall 0.5 (51 of 101 points), 2/3 beyond.
     assert average_precision([judged], 0.5) == pytest.approx((51 + 50 * 2 / 3) / 101)
+
+
+def test_kind_scores_go_with_their_boxes() -> None:
+    boxes = _boxes((50, 50, 60, 10, 0), (200, 100, 60, 10, 0))
+    judged = _judged(_truth(boxes, [0, 1]), boxes, [0.3, 0.9], [0, 1], [0.8, 0.1])
+    assert judged.predicted.kind_score.tolist() == [0.1, 0.8]
+    assert np.isnan(_judged(_truth(boxes, [0, 1]), boxes, [0.3, 0.9], [0, 1]).predicted.kind_score).all()
+
+
+def test_a_curve_by_hand() -> None:
+    line = curve(Outcomes.of([(0.5, False), (0.9, True), (0.2, True)]), 4)
+    assert line.score.tolist() == [0.9, 0.5, 0.2]
+    assert line.precision.tolist() == pytest.approx([1, 1 / 2, 2 / 3])
+    assert line.recall.tolist() == [0.25, 0.25, 0.5]
+    # Recalls 0 to 0.25: 26 points of precision 1; to 0.5: 25 of 2/3; none beyond.
+    assert area_under(line) == pytest.approx((26 + 25 * 2 / 3) / 101)
+
+
+def test_tankers_are_ranked_by_both_beliefs() -> None:
+    boxes = _boxes(*((60 + 110 * i, 50, 60, 10, 0) for i in range(3)), (60, 200, 60, 10, 0), (200, 200, 60, 10, 0))
+    # A tanker, an other of higher rank, an unknown, a tanker too small to tell, and an invention.
+    truth = _truth(boxes[:4], [Kind.TANKER, Kind.OTHER, Kind.UNKNOWN, Kind.TANKER])
+    judged = _judged(truth, boxes, [0.9, 0.8, 0.7, 0.6, 0.5], [0] * 5, [0.5, 0.9, 0.99, float("nan"), 0.8])
+    # Ranked: other 0.72 (wrong), tanker 0.45 (right), invention 0.40 (wrong); one of two tankers is found.
+    assert tanker_average_precision([judged], 0.5) == pytest.approx(51 / 2 / 101)
+    assert np.isnan(tanker_average_precision([_judged(_truth(boxes[:1], [1]), boxes, [0.9] * 5, [0] * 5)], 0.5))
+
+
+def test_kinds_by_length_by_hand() -> None:
+    boxes = _boxes((50, 50, 20, 6, 0), (150, 50, 30, 8, 0), (250, 50, 59, 10, 0), (100, 150, 60, 12, 0))
+    truth = _truth(boxes, [Kind.TANKER, Kind.OTHER, Kind.UNKNOWN, Kind.TANKER])
+    extra = _boxes((100, 250, 90, 12, 0))
+    said = np.concatenate([boxes[:3], extra])
+    judged = _judged(truth, said, [0.9, 0.8, 0.7, 0.6], [Kind.TANKER, Kind.TANKER, Kind.OTHER, Kind.OTHER])
+    rows = kinds_by_length([judged], 0.25, 0.5)
+    assert list(rows) == bin_names((0, 30, 60, 10_000)) == ["0-30", "30-60", "60-"]
+    assert rows["0-30"]["tanker"] == {"vessels": 1, "precision": 1, "recall": 1, "f1": 1}
+    assert rows["30-60"]["tanker"] == {"vessels": 0, "precision": 0, "recall": None, "f1": 0}
+    assert rows["30-60"]["other"] == {"vessels": 1, "precision": None, "recall": 0, "f1": 0}
+    assert rows["60-"]["tanker"] == {"vessels": 1, "precision": None, "recall": 0, "f1": 0}, "missed"
+    assert rows["60-"]["other"] == {"vessels": 0, "precision": 0, "recall": None, "f1": 0}, "invented"
+
+
+def test_bins_of_length_hold_what_the_totals_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The totals are counted by other code, box by box and not vessel by vessel."""
+    rng = np.random.default_rng(3)
+    pictures = []
+    for _ in range(20):
+        n = int(rng.integers(1, 8))
+        wild = np.stack([rng.uniform(40, 360, n), rng.uniform(40, 260, n), rng.uniform(12, 90, n),
+                         rng.uniform(5, 10, n), rng.uniform(0, 3, n)], 1)  # fmt: skip
+        said = wild[rng.random(n) < 0.8] + rng.normal(0, [0.5, 0.5, 1, 0.2, 0.02])
+        kinds = rng.integers(0, 3, len(said)).tolist()
+        truth = _truth(to_corners(wild), rng.integers(0, 3, n).tolist())
+        pictures.append(_judged(truth, to_corners(said), rng.uniform(0.3, 1, len(said)).tolist(), kinds))
+    row = summarise(pictures, 0.25)
+    bins = [row["kinds_by_length"][name]["tanker"] for name in bin_names(metrics.KIND_BINS)]
+    assert sum(b["vessels"] for b in bins) == row["tankers"]
+    monkeypatch.setattr(metrics, "KIND_BINS", (0, 10_000))
+    (one,) = kinds_by_length(pictures, 0.25, 0.5).values()
+    assert one["tanker"]["recall"] == row["tanker_recall"]
+    assert one["tanker"]["precision"] == row["tanker_precision"]
+    assert 0 < row["tanker_precision"] < 1
 
 
 @pytest.mark.real

@@ -14,7 +14,7 @@ from edge import catalogue, cli
 from edge.catalogue import find_model, shipped_models
 from edge.detector import load_detector
 from edge.errors import ModelError
-from edge.model_card import load_card
+from edge.model_card import ErrorsCard, SizeError, load_card
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def _refused(folder: Path, file: str = "card.json") -> ModelError:
 
 def _change(folder: Path, name: str, value: object) -> None:
     card = json.loads((folder / "card.json").read_text())
-    *sections, field = name.split(".", 1)
+    *sections, field = name.split(".")
     place = card
     for section in sections:
         place = place[section]
@@ -76,6 +76,47 @@ def test_without_a_kind_network_every_kind_is_unknown(folder: Path) -> None:
     _change(folder, "kind", None)
     assert load_card(folder).kind is None
     assert load_detector(folder, "cpu").teller is None
+
+
+ERRORS = {
+    "length": {"px": 1.5, "share": 0.03},
+    "beam": {"px": 1, "share": 0.1},
+    "heading_deg": {"px": 0.8, "floor": 0.5},
+    "level": 0.9,
+}
+ERROR_FIELDS = [
+    "errors.length.px", "errors.length.share", "errors.beam.px", "errors.beam.share", "errors.heading_deg.px",
+    "errors.heading_deg.floor", "errors.level",
+]  # fmt: skip
+
+
+def test_errors_of_measurement_are_read_where_the_card_has_them(folder: Path) -> None:
+    assert load_card(folder).errors is None
+    _change(folder, "errors", ERRORS | {"pairs": 1234})
+    assert load_card(folder).errors == ErrorsCard(SizeError(1.5, 0.03), SizeError(1.0, 0.1), 0.8, 0.5, 0.9)
+    _change(folder, "errors", None)
+    assert load_card(folder).errors is None
+
+
+@pytest.mark.parametrize("field", ERROR_FIELDS)
+@pytest.mark.parametrize("value", [MISSING, None, True, "1", [1], -0.1, float("nan"), float("inf"), 10**400], ids=repr)
+def test_errors_of_measurement_must_make_sense(folder: Path, field: str, value: object) -> None:
+    _change(folder, "errors", ERRORS)
+    _change(folder, field, value)
+    assert f"`{field}`" in _refused(folder).cause
+
+
+@pytest.mark.parametrize(("field", "value"), [("level", 0), ("level", 1.1), ("heading_deg.floor", 90.1)])
+def test_errors_of_measurement_out_of_range(folder: Path, field: str, value: float) -> None:
+    _change(folder, "errors", ERRORS)
+    _change(folder, f"errors.{field}", value)
+    assert f"`errors.{field}`" in _refused(folder).cause
+
+
+@pytest.mark.parametrize("value", [5, "none", [1], {}])
+def test_errors_of_measurement_that_are_no_object(folder: Path, value: object) -> None:
+    _change(folder, "errors", value)
+    assert "`errors." in _refused(folder).cause
 
 
 REQUIRED = [
@@ -212,7 +253,7 @@ def test_a_network_that_finds_no_boxes_is_told_even_with_the_right_hash(folder: 
     toy_model.teller(folder / "model.onnx")
     toy_model.bless(folder)
     detector = load_detector(folder, "cpu")
-    with pytest.raises(ModelError, match=r"answers with shape \(2, 1\)") as caught:
+    with pytest.raises(ModelError, match=r"answers with shape \(2, 2\)") as caught:
         detector.find(np.zeros((2, 64, 64, 3), np.uint8))
     assert caught.value.subject == str(folder / "model.onnx")
 

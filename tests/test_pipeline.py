@@ -51,7 +51,7 @@ def test_known_vessels_are_found_where_they_are(harbour: Path, toy: Detector) ->
     assert len(result.candidates) == 4, "what is below the threshold is kept for the interval"
     assert (result.tiles.planned, result.tiles.scored, result.coverage) == (9, 9, 1)
     assert (result.tile_px, result.overlap_px, result.scale, result.gsd_m) == (128, 32, Scale(), None)
-    assert set(result.seconds) == {"total", "read", "infer", "merge"}
+    assert set(result.seconds) == {"total", "read", "infer", "merge", "look"}
 
 
 def test_the_threshold_is_the_cards_or_the_users(harbour: Path, toy: Detector) -> None:

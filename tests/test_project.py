@@ -27,18 +27,19 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 EDGE = REPOSITORY / "edge"
 
 ORDER = [
-    "errors", "assets", "preflight", "geometry", "polygon", "model_card", "catalogue", "tiling", "detections",
-    "scale", "stretch", "georef", "scene_source", "scene_bands", "row_cache", "scene_header", "scene_picture",
-    "scene_geotiff", "scene", "aoi_geojson", "aoi", "preprocess", "session", "decode", "merge", "count", "kinds",
-    "detector", "pipeline", "document", "golden", "write", "bulk", "server", "commands", "cli",
+    "errors", "assets", "preflight", "geometry", "polygon", "calibration", "model_card", "catalogue", "tiling",
+    "detections", "scale", "stretch", "georef", "scene_source", "scene_bands", "row_cache", "scene_header",
+    "scene_picture", "scene_geotiff", "scene", "aoi_geojson", "aoi", "preprocess", "session", "decode", "merge",
+    "count", "kinds", "sizes", "detector", "pipeline", "document", "golden", "write", "bulk", "server", "commands",
+    "cli",
 ]  # fmt: skip
 """The parts of `edge`, in the order in which data flow: each imports only what stands before it."""
 
-PURE = {"geometry", "tiling", "detections", "decode", "merge", "count"}
+PURE = {"geometry", "calibration", "tiling", "detections", "decode", "merge", "count"}
 """Parts that do no I/O."""
 PURE_IMPORTS = {
     "__future__", "bisect", "collections", "collections.abc", "cv2", "dataclasses", "enum", "functools", "heapq",
-    "itertools", "math", "numpy", "numpy.typing", "operator", "typing",
+    "itertools", "math", "numpy", "numpy.typing", "operator", "statistics", "typing",
 }  # fmt: skip
 """All that those parts may import from outside `edge`."""
 IO_NAMES = re.compile(

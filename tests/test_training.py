@@ -15,14 +15,15 @@ import pytest
 from training.synthesis import render_scene
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+SIDES = {3: "val", 4: "calib"}
 
 
 def _imagery(folder: Path) -> Path:
-    """Four rendered pictures with labels, one of them val."""
+    """Five rendered pictures with labels, one of them val and one to calibrate on."""
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     rows = ["image,split,group"]
-    for seed in range(4):
+    for seed in range(5):
         scene = render_scene(seed, 320, 256, 2.0)
         cv2.imwrite(str(folder / "images" / f"p{seed}.png"), scene.image[:, :, ::-1])
         size = np.array([320, 256])
@@ -31,7 +32,7 @@ def _imagery(folder: Path) -> Path:
             for k, c in zip(scene.kind, scene.corners, strict=True)
         ]
         (folder / "labels" / f"p{seed}.txt").write_text("\n".join(lines) + "\n")
-        rows.append(f"p{seed}.png,{'val' if seed == 3 else 'train'},{seed}")
+        rows.append(f"p{seed}.png,{SIDES.get(seed, 'train')},{seed}")
     (folder / "split.csv").write_text("\n".join(rows) + "\n")
     return folder
 
@@ -66,7 +67,7 @@ def _step(name: str, *arguments: object, cwd: Path) -> dict[str, object]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The parts of a checkout that training needs, with imagery and starting weights beside them."""
     root = tmp_path_factory.mktemp("checkout")
-    for name in ("edge", "training", "samples"):
+    for name in ("edge", "training", "samples", "models"):
         shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "pyproject.toml", root)
     import training.networks  # noqa: F401, PLC0415 - defines what a CPU torchvision may lack
@@ -82,6 +83,9 @@ def test_retraining_from_labels_to_a_model(checkout: Path) -> None:
     made = run("dataset", "--folder", "my-imagery", "--out", "runs/dataset")
     assert made["train"] == 3
     assert made["val"] == 1
+    mined = run("mine", "--dataset", "runs/dataset", "--model", "models/vessel-n")
+    assert mined["tiles"] == 4, "val is never mined"
+    assert mined["vessels"] > 0
     small = ("--steps", 4, "--batch", 2, "--canvas", 128, "--no-bf16")
     begun = run(
         "train", "--dataset", "runs/dataset", "--weights", "start.pt", "--out", "runs/mine", *small, "--minutes", 0
@@ -91,18 +95,28 @@ def test_retraining_from_labels_to_a_model(checkout: Path) -> None:
     assert trained["finished"]
     assert trained["steps_done"] == 4
     assert trained["data_sha256"] == made["data_sha256"]
-    brief = ("--steps", 2, "--batch", 4, "--rendered", 6)
-    run("kinds", "--dataset", "runs/dataset", "--weights", "start.pt", "--out", "runs/kinds", *brief)
+    brief = ("--steps", 2, "--batch", 4, "--rendered", 6, "--pasted", 2, "--no-bf16")
+    evidence = ("--dataset", "runs/dataset", "--weights", "start.pt", *brief)
+    told = run("kinds", *evidence, "--out", "runs/kinds")
+    assert told["tankers"] > 0
+    crossed = run("cross_validate", *evidence, "--folds", 2, "--final", "runs/kinds/kind.pt", "--out", "runs/cross")
+    assert crossed["vessels"] > told["tankers"] + told["others"], "the val side is asked about too"
     run("blend", "--run", "runs/mine", "--weights", "start.pt", "--out", "runs/mine-blend")
     places = ("--run", "runs/mine-blend", "--kinds", "runs/kinds", "--name", "mine", "--out", "models")
     exported = run("export", *places, "--dataset", "runs/dataset")
     assert exported["parity"]["max_box_px"] < 0.05
+    calibrated = run(
+        "calibrate", "--model", "models/mine", "--folder", "my-imagery", "--held-out", "runs/cross/held-out.json"
+    )
+    assert 0.2 <= calibrated["threshold"] <= 0.7
     scored = run("evaluate", "--model", "models/mine", "--folder", "my-imagery", "--write-card")
     assert scored["pictures"] == 1
     run("golden", "--model", "models/mine")
     card = json.loads((checkout / "models/mine/card.json").read_text())
     assert card["training"]["settings"]["seed"] == 0
     assert card["training"]["blend_share"] == 0.5
+    assert card["calibration"]["pictures"] == 1
+    assert card["score"]["finder"] == calibrated["finder"]
     assert card["training"]["sources"] == [{"name": "my-imagery", "licence": "your own"}]
     assert card["metrics"]["by_set"]["my-imagery"]["pictures"] == 1
     verify = [sys.executable, "-m", "edge.cli", "models", "verify", "mine"]

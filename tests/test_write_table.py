@@ -18,11 +18,11 @@ def test_a_table_says_what_the_document_says() -> None:
     one = document(fleet(12), coverage=0.8349, tiles=tiles, width=4000, height=3000, gsd_m=0.4997)
     head, row = table([one], WIDE).splitlines()
     assert head.split() == [
-        "scene", "size", "px", "GSD", "m", "tanker", "interval", "other", "unknown", "vessel", "interval", "coverage",
-        "tiles", "seconds",
+        "scene", "size", "px", "GSD", "m", "tanker", "interval", "sizes", "other", "unknown", "vessel", "interval",
+        "coverage", "tiles", "seconds",
     ]  # fmt: skip
     assert row.split() == [
-        "harbour.tif", "4000", "x", "3000", "0.5", "4", "4-5", "4", "4", "12", "11-14", "83.4", "%",
+        "harbour.tif", "4000", "x", "3000", "0.5", "4", "4-5", "4", "Coastal", "4", "4", "12", "11-14", "83.4", "%",
         "7/10,", "3", "failed", "1.2",
     ]  # fmt: skip
 
@@ -37,8 +37,17 @@ def test_columns_stand_below_their_titles() -> None:
 def test_several_scenes_have_a_total() -> None:
     rows = table([document(fleet(12)), document(fleet(30)), document([])], WIDE).splitlines()
     assert len(rows) == 5
-    assert rows[-1].split() == ["all", "scenes", "14", "14", "14", "42", "3.8"]
+    assert rows[-1].split() == ["all", "scenes", "14", "14", "Coastal", "14", "14", "42", "3.8"]
     assert len(table([document()], WIDE).splitlines()) == 2
+
+
+def test_sizes_of_tankers_are_counted_from_the_smallest_on() -> None:
+    names = ["VLCC", "Panamax/Aframax", "Coastal", None, "VLCC", "Panamax"]
+    rows = [row | {"size_class": name} for row, name in zip(fleet(6), names, strict=True)]
+    assert "  1 Coastal, 1 Panamax, 1 Panamax/Aframax, 2 VLCC  " in table([document(rows)], 200)
+    assert "VLCC" not in table([document(rows)], 100), "the first column to go where there is no room"
+    nothing = [row | {"size_class": None} for row in rows]
+    assert phrases.sizes(nothing) == phrases.sizes([]) == "-"
 
 
 def test_no_scene_is_said() -> None:
@@ -63,7 +72,7 @@ def test_more_columns_fit_a_wider_terminal() -> None:
     heads = [table([document()], width).splitlines()[0] for width in range(60, 130)]
     shown = [len(head.split()) for head in heads]
     assert shown == sorted(shown)
-    assert len(set(shown)) == 7
+    assert len(set(shown)) == 8
     assert all(len(head) <= width for head, width in zip(heads, range(60, 130), strict=True))
 
 

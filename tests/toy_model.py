@@ -25,6 +25,7 @@ CELL = 8
 TILE = 128
 KIND = {
     "chip_px": [48, 16], "length_share": 0.75, "tanker_above": 0.6, "other_below": 0.4, "min_length_px": 12.0,
+    "slope": 1.0, "offset": 0.0,
 }  # fmt: skip
 
 
@@ -90,19 +91,24 @@ def finder(path: Path, cell: int = CELL) -> Path:
 
 
 def teller(path: Path) -> Path:
-    """Crops (n, h, w, 3) uint8 -> the belief (n, 1) that each is a tanker: mean green / 255."""
+    """Crops (n, h, w, 3) uint8 -> log-odds (n, 2): that of mean red / 255 and that of mean green / 255, up to +- 7."""
     nodes = [
         helper.make_node("Cast", ["images"], ["f"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["f"], ["mean"], axes=[1, 2], keepdims=0),
-        helper.make_node("Gather", ["mean", "green"], ["greenmean"], axis=1),
-        helper.make_node("Div", ["greenmean", "byte"], ["output0"]),
+        helper.make_node("Gather", ["mean", "redgreen"], ["both"], axis=1),
+        helper.make_node("Div", ["both", "byte"], ["share"]),
+        helper.make_node("Clip", ["share", "least", "most"], ["p"]),
+        helper.make_node("Sub", ["one", "p"], ["q"]),
+        helper.make_node("Div", ["p", "q"], ["odds"]),
+        helper.make_node("Log", ["odds"], ["output0"]),
     ]
-    known = [
-        numpy_helper.from_array(np.array([1]), "green"),
-        numpy_helper.from_array(np.asarray(np.float32(255)), "byte"),
-    ]
+    constants = {
+        "redgreen": np.array([0, 1]), "byte": np.float32(255), "one": np.float32(1), "least": np.float32(0.001),
+        "most": np.float32(0.999),
+    }  # fmt: skip
+    known = [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]
     first = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", "h", "w", 3])
-    last = helper.make_tensor_value_info("output0", TensorProto.FLOAT, ["n", 1])
+    last = helper.make_tensor_value_info("output0", TensorProto.FLOAT, ["n", 2])
     return _save(helper.make_graph(nodes, "teller", [first], [last], known), path)
 
 

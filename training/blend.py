@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from edge.model_card import file_sha256
 from training.networks import start_from
-from training.steps import finish, run_step, sha256_of, write_atomic
+from training.steps import finish, run_step, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     summary = json.loads((args.run / "train.json").read_text())
-    if summary["start_sha256"] != sha256_of(args.weights):
+    if summary["start_sha256"] != file_sha256(args.weights):
         parser.error(f"{args.weights} is not what {args.run} started from")
     network = start_from(args.weights, epochs=1).float().eval()
     tuned = torch.load(args.run / "state.pt", map_location="cpu", weights_only=False)["ema"]

@@ -6,7 +6,8 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from training.steps import sha256_of, write_atomic
+from edge.model_card import file_sha256
+from training.steps import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ def write_folder(  # noqa: PLR0913 - what a card says comes from as many places
         "classes": ["tanker", "other", "unknown"] if kinds else ["unknown"],
         "head": head,
         "licence": "AGPL-3.0-or-later",
-        "files": {"model.onnx": sha256_of(folder / "model.onnx")},
+        "files": {"model.onnx": file_sha256(folder / "model.onnx")},
         "input": {"layout": "NHWC", "dtype": "uint8", "colour": "RGB", "tile_px": TILE_PX, "multiple_px": 32},
         "output": "batch x anchors x (cx, cy, w, h px, score, angle rad)",
         "range": {"gsd_m": list(GSD_M), "length_px": list(LENGTH_PX)},
@@ -63,7 +64,7 @@ def write_folder(  # noqa: PLR0913 - what a card says comes from as many places
     }
     if kinds:
         shutil.copyfile(kinds / "kind.onnx", folder / "kind.onnx")
-        card["files"]["kind.onnx"] = sha256_of(folder / "kind.onnx")
+        card["files"]["kind.onnx"] = file_sha256(folder / "kind.onnx")
         told = json.loads((kinds / "kinds.json").read_text())
         card["kind"] = told["card"]
         card["kind_training"] = {k: v for k, v in told.items() if k != "card"}
@@ -101,6 +102,7 @@ def page(card: dict[str, Any]) -> str:
     sources = [f"- {s['name']}: {s['licence']}" for s in run.get("sources", [])]
     if cutouts := card.get("kind_training", {}).get("cutouts"):
         sources.append(f"- {cutouts} (kinds only): not stated")
+    trained = "\n".join(_trained(member) for member in run.get("members", [run]))
     sets = "\n".join(sources) or "- none of this project's"
     low, high = card["range"]["length_px"]
     notes = "\n".join(f"- {note}" for note in card.get("notes", []))
@@ -125,14 +127,60 @@ Score threshold {card["thresholds"]["score"]}. Licence {card["licence"]} (derive
 
 {sets}
 
-Share of the tuned weights {run.get("blend_share", 1)} (the rest: starting weights).
-Steps {run.get("steps_done", "-")}, data {run.get("data_sha256", "-")[:16]},
-start {run.get("start_sha256", "-")[:16]}; all settings are in card.json.
+{trained}
+All settings are in card.json.
+
+## What the numbers mean
+
+{_calibration(card)}
 
 ## Figures on val
 
 {_figures(card["metrics"])}
 """
+
+
+def _trained(run: dict[str, Any]) -> str:
+    """One finder's training."""
+    weights = run.get("settings", {}).get("weights", "-")
+    return f"""- {weights} ({run.get("start_sha256", "-")[:16]}), {run.get("steps_done", "-")} steps on data
+  {run.get("data_sha256", "-")[:16]}; {run.get("blend_share", 1)} of the tuned weights, the rest of the start"""
+
+
+def _calibration(card: dict[str, Any]) -> str:
+    """What score, kind, interval and errors rest on."""
+    told = card.get("calibration")
+    if not told:
+        return "Scores are the networks' own, not calibrated: run `python -m training.calibrate`."
+    misses = ", ".join(f"{at:g}: {rate:.2f}" for at, rate in card["count"]["misses"])
+    lines = [
+        f"""- `score`: probability of a vessel, fitted on {told["candidates"]} candidates, {told["right"]} of them
+  vessels, of {told["pictures"]} pictures that no network was trained on. Expected calibration error with the weights of
+  each fifth from the other four: {cell(told["cross_fitted_ece"])}.""",
+        f"""- `interval`: 90 %, from the scores, from vessels without a candidate (for each one with, by length from px:
+  {misses}) and from scenes that differ as a whole (log-odds +- {card["count"]["scene"]:g}).""",
+    ]
+    if kind := card.get("kind"):
+        lines.append(
+            f"""- `kind`: tanker from {kind["tanker_above"]:g}, other up to {kind["other_below"]:g}, unknown between
+  them and under {kind["min_length_px"]:g} px of the scene. `kind_score` is calibrated on
+  {told.get("kind_tanker_ships", 0)} tankers among {told.get("kind_ships", 0)} ships, each judged by a network that
+  never saw it."""
+        )
+    if errors := card.get("errors"):
+        length, heading = errors["length"], errors["heading_deg"]
+        lines.append(
+            f"""- Sizes: 90 % of lengths are right to sqrt({length["px"]:.2f}² + ({length["share"]:.3f} x length)²) px
+  of the working frame, of headings to {heading["floor"]:.1f} degrees and {heading["px"]:.2f} px at the ends."""
+        )
+    return "\n".join(lines)
+
+
+def cell(value: Any) -> str:
+    """A figure for a table: three digits, whole numbers as they are, a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _figures(metrics: dict[str, Any]) -> str:
@@ -142,8 +190,5 @@ def _figures(metrics: dict[str, Any]) -> str:
     head = "| set | " + " | ".join(TABLE) + " |\n|---|" + "---|" * len(TABLE) + "\n"
     rows = []
     for name, row in metrics["by_set"].items():
-        cells = (
-            "-" if row[k] is None else f"{row[k]:.3f}" if isinstance(row[k], float) else str(row[k]) for k in TABLE
-        )
-        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+        rows.append(f"| {name} | " + " | ".join(cell(row[k]) for k in TABLE) + " |")
     return f"Rotated IoU 0.5, threshold {metrics['threshold']}, by `{metrics['command']}`.\n\n{head}" + "\n".join(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -12,11 +13,11 @@ import numpy as np
 from edge.geometry import Floats, Window, from_corners
 from training.dataset import MIN_VISIBLE, tile_labels
 from training.looks import degrade, recolour
+from training.metrics import long_sides
+from training.mine import CANDIDATES, NOTHING
 from training.sources import read_picture
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.random import Generator
     from numpy.typing import NDArray
 
@@ -25,6 +26,10 @@ WORKING_GSD_M = (0.8, 3.5)
 FREE_SCALE = (0.45, 2.6)
 """Factors drawn where a picture's GSD is not known."""
 MAX_UP = 4.0
+HARD_TILE = 3.0
+"""How much oftener a tile with mined inventions is drawn than another of its set."""
+HARD_SHARE = 0.4
+"""How often such a tile is shown round one of them."""
 LENGTH_PX = (8.0, 420.0)
 """Lengths that a vessel may have on the canvas, px."""
 
@@ -42,11 +47,14 @@ class TileRecord:
     """Classes, shape (n,)."""
     ignored: tuple[Floats, ...]
     """Polygons to hide, (k, 2) px each."""
+    inventions: Floats
+    """What a model took for vessels and is none (training.mine): centre x, y and length, shape (m, 3) px."""
 
 
 def read_index(dataset: Path, split: str) -> list[TileRecord]:
     """Tiles of one split, in the order of the index."""
     records = []
+    inventions = _inventions(dataset)
     for line in (dataset / "index.jsonl").read_text().splitlines():
         row = json.loads(line)
         if row["split"] != split:
@@ -60,9 +68,22 @@ def read_index(dataset: Path, split: str) -> list[TileRecord]:
                 vessels[:, 1:].reshape(-1, 4, 2),
                 vessels[:, 0].astype(np.int64),
                 tuple(np.array(p, np.float64).reshape(-1, 2) for p in row["ignored"]),
+                inventions.get(Path(row["image"]).name, np.empty((0, 3))),
             )
         )
     return records
+
+
+def _inventions(dataset: Path) -> dict[str, Floats]:
+    """Mined inventions (m, 3) by the tile's file name; none where nothing was mined."""
+    path = dataset / CANDIDATES
+    out = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        mined = json.loads(line)
+        quads = [c["corners"] for c in mined["candidates"] if c["is"] == NOTHING]
+        if quads:
+            out[Path(mined["image"]).name] = from_corners(np.array(quads, np.float64).reshape(-1, 4, 2))[:, :3]
+    return out
 
 
 class Composer:
@@ -72,6 +93,8 @@ class Composer:
         """Keep the tiles by set; sample number i is a function of (seed, i) alone."""
         names = sorted({r.source for r in records})
         self._by_source = [[r for r in records if r.source == n] for n in names]
+        chances = ([HARD_TILE if len(r.inventions) else 1.0 for r in tiles] for tiles in self._by_source)
+        self._chance = [np.array(c) / sum(c) for c in chances]
         share = np.array([weights.get(n, 1.0) for n in names])
         self._share = share / share.sum()
         self._canvas = canvas_px
@@ -94,8 +117,8 @@ class Composer:
 
     def _cell(self, rng: Generator, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], Floats]:
         """One turned and scaled crop with its labels, px of the cell."""
-        tiles = self._by_source[rng.choice(len(self._by_source), p=self._share)]
-        tile = tiles[rng.integers(len(tiles))]
+        source = int(rng.choice(len(self._by_source), p=self._share))
+        tile = self._by_source[source][rng.choice(len(self._chance[source]), p=self._chance[source])]
         pixels = self._pixels(tile)
         matrix = _warp(rng, tile, pixels.shape[:2], width, height)
         border = [int(v) for v in pixels.reshape(-1, 3)[:: max(1, pixels.size // 3000)].mean(0)]
@@ -110,8 +133,8 @@ class Composer:
         for polygon in (*hidden, *(_turn(p[None], matrix)[0] for p in tile.ignored)):
             cv2.fillPoly(picture, [np.round(polygon).astype(np.int32)], border)
         quads = np.array([q for _, q in shown]).reshape(-1, 4, 2)
-        shortest = min((float(np.linalg.norm(q[0] - q[-1])) for q in quads), default=0.0)
-        picture = degrade(rng, picture, min_vessel_px=max(shortest, _longest_side(quads)))
+        shortest = float(long_sides(quads).min()) if len(quads) else 0.0
+        picture = degrade(rng, picture, min_vessel_px=shortest)
         return recolour(rng, picture), np.array([k for k, _ in shown], np.int64), quads
 
     def _pixels(self, tile: TileRecord) -> NDArray[np.uint8]:
@@ -119,14 +142,6 @@ class Composer:
         if tile.image not in self._cache:
             self._cache[tile.image] = read_picture(tile.image)
         return self._cache[tile.image]
-
-
-def _longest_side(quads: Floats) -> float:
-    """Length in px of the shortest vessel among quads (n, 4, 2); 0 where there is none."""
-    if len(quads) == 0:
-        return 0.0
-    sides = np.linalg.norm(quads - np.roll(quads, -1, axis=1), axis=2).max(1)
-    return float(sides.min())
 
 
 def _layout(rng: Generator, size: int) -> list[Window]:
@@ -164,7 +179,10 @@ def _warp(rng: Generator, tile: TileRecord, shape: tuple[int, int], width: int, 
     """Affine matrix (2, 3) from the tile to the cell: turn, mirror, scale, and a vessel or a random place inside."""
     size = np.array([shape[1], shape[0]], np.float64)
     centre, length = rng.uniform(0, 1, 2) * size, None
-    if len(tile.corners) and rng.random() < 0.85:  # noqa: PLR2004 - the rest shows what no vessel looks like
+    if len(tile.inventions) and rng.random() < HARD_SHARE:
+        x, y, length = tile.inventions[rng.integers(len(tile.inventions))].tolist()
+        centre = np.array([x, y])
+    elif len(tile.corners) and rng.random() < 0.85:  # noqa: PLR2004 - the rest shows what no vessel looks like
         quad = tile.corners[rng.integers(len(tile.corners))]
         centre, length = quad.mean(0), float(np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1).max())
     factor = _scale(rng, tile, length)

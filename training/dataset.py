@@ -40,8 +40,8 @@ def tile_labels(
     """What a window shows of labelled vessels (n, 4, 2) px of the scene, in px of the window.
 
     Returns:
-        Vessels (class, corners (4, 2)) of which at least `min_visible` of the area lies inside, boxed anew round the
-        visible part; and the visible polygons of the others.
+        Vessels (their entry of `kinds`, corners (4, 2)) of which at least `min_visible` of the area lies inside, boxed
+        anew round the visible part; and the visible polygons of the others.
     """
     shown: list[tuple[int, Floats]] = []
     hidden: list[Floats] = []
@@ -83,7 +83,8 @@ def cut_scene(scene: LabelledScene, out: Path, tile_px: int, overlap: int, min_v
     for tile in plan_tiles(scene.width, scene.height, tile_px, overlap):
         w = tile.window
         window = Window(w.x, w.y, min(w.width, scene.width - w.x), min(w.height, scene.height - w.y))
-        shown, hidden = tile_labels(scene.corners, scene.kinds, window, min_visible)
+        numbered, hidden = tile_labels(scene.corners, range(len(scene.kinds)), window, min_visible)
+        shown = [(scene.kinds[i], quad) for i, quad in numbered]
         hidden += [
             part - [window.x, window.y]
             for polygon in scene.ignored
@@ -107,6 +108,7 @@ def cut_scene(scene: LabelledScene, out: Path, tile_px: int, overlap: int, min_v
                 "window": [window.x, window.y, window.width, window.height],
                 "gsd_m": scene.source.gsd_m,
                 "vessels": [[k, *np.round(q.ravel(), 3).tolist()] for k, q in shown],
+                "ships": [scene.ships[i] for i, _ in numbered],
                 "ignored": [np.round(p.ravel(), 1).tolist() for p in hidden],
             }
         )
@@ -150,7 +152,7 @@ def _fingerprint(scene: LabelledScene) -> str:
     digest = hashlib.sha256(scene.image.read_bytes())
     for part in (scene.corners, *scene.ignored):
         digest.update(np.ascontiguousarray(part).tobytes())
-    digest.update(repr((scene.kinds, scene.split, scene.group, scene.source.gsd_m)).encode())
+    digest.update(repr((scene.kinds, scene.ships, scene.split, scene.group, scene.source.gsd_m)).encode())
     return digest.hexdigest()
 
 

@@ -2,14 +2,14 @@
 
     python -m training.evaluate --model models/vessel-n --data ../shared/data --out runs/evaluate
 
-Prints a table by set and ends with one JSON line. `--write-card` puts the figures into the model's card. Pictures that
-were scored before with the same model and settings are not scored again.
+Prints a table by set, writes a page with pictures (OUT/report.html) and ends with one JSON line. `--write-card` puts
+the figures into the model's card. Pictures that were scored before with the same model and settings are not scored
+again.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from dataclasses import replace
@@ -18,12 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge import __version__
-from edge.detector import Detector, load_detector
-from edge.pipeline import ScanOptions, scan
-from edge.scene import Scale, SceneOptions, open_scene
-from training.cards import write_metrics
-from training.metrics import Judged, Truth, judge, long_sides, summarise
+from edge.detector import load_detector
+from edge.errors import UsageError
+from edge.scene import Scale
+from training.cards import TABLE, cell, write_metrics
+from training.matching import Judged, Truth, judge, long_sides
+from training.metrics import summarise
+from training.reliability import trust
+from training.report import Report, build_page, read_robustness
+from training.report_scenes import Shown
+from training.scans import Scanner
 from training.sources import VAL_SHARE, LabelledScene, Source, gather_sources, read_scenes
 from training.steps import finish, progress, run_step, write_atomic
 
@@ -75,8 +79,8 @@ def file_truth(path: Path, source: str) -> Truth:
     )
 
 
-def val_pictures(sources: Sequence[Source], data: Path | None) -> list[tuple[Path, Truth]]:
-    """Val pictures of all sets with their truth; a truth file is taken before a label file.
+def held_out(sources: Sequence[Source], data: Path | None, split: str = "val") -> list[tuple[Path, Truth]]:
+    """Pictures of one side of all sets with their truth; a truth file is taken before a label file.
 
     Folders of `data` with `scenes/` and `truth/` are val as a whole.
     """
@@ -84,11 +88,11 @@ def val_pictures(sources: Sequence[Source], data: Path | None) -> list[tuple[Pat
     for source in sources:
         truths = {Path(json.loads(p.read_text())["file"]).name: p for p in (source.folder / "truth").glob("*.json")}
         for scene in read_scenes(source):
-            if scene.split != "val":
+            if scene.split != split:
                 continue
             known = truths.get(scene.image.name)
             pictures.append((scene.image, file_truth(known, source.name) if known else label_truth(scene)))
-    wholes = data.glob("*/scenes") if data else []
+    wholes = data.glob("*/scenes") if data and split == "val" else []
     for folder in sorted(p.parent for p in wholes if (p.parent / "truth").is_dir()):
         for path in sorted((folder / "truth").glob("*.json")):
             content = json.loads(path.read_text())
@@ -96,45 +100,25 @@ def val_pictures(sources: Sequence[Source], data: Path | None) -> list[tuple[Pat
     return pictures
 
 
-def predict(detector: Detector, picture: Path, gsd_m: float | None, scale: Scale | None) -> dict[str, Any]:
-    """One picture's candidates: corners, score, kind."""
-    with open_scene(picture, SceneOptions(gsd_m=gsd_m)) as scene:
-        result = scan(scene, detector, ScanOptions(scale=scale))
-    rows = result.candidates
-    return {
-        "corners": np.round(rows.corners, 3).tolist(),
-        "score": rows.score.tolist(),
-        "kind": rows.kind.tolist(),
-        "kind_score": np.nan_to_num(rows.kind_score, nan=-1.0).tolist(),
-    }
-
-
-def evaluate(
-    detector: Detector, pictures: Sequence[tuple[Path, Truth]], cache: Path, scale: Scale | None = None
-) -> list[Judged]:
-    """Scan and judge all pictures; answers are kept in `cache` by model, picture and settings."""
-    said = {k: v for k, v in detector.card.raw.items() if k not in ("metrics", "training", "kind_training")}
-    key = hashlib.sha256(json.dumps([said, __version__], sort_keys=True).encode()).hexdigest()[:16]
-    stamp = f"{key}-{scale.factor if scale else 'auto'}"
+def evaluate(scanner: Scanner, pictures: Sequence[tuple[Path, Truth]]) -> list[Judged]:
+    """Scan and judge all pictures."""
     judged = []
     for path, truth in progress(pictures, len(pictures), "evaluate", every_s=15):
-        content = hashlib.sha256(path.read_bytes() + repr(truth.gsd_m).encode()).hexdigest()[:12]
-        known = cache / stamp / f"{truth.source}__{path.stem}__{content}.json"
-        if not known.exists():
-            write_atomic(known, json.dumps(predict(detector, path, truth.gsd_m, scale)))
-        found = json.loads(known.read_text())
-        corners = np.array(found["corners"], np.float64).reshape(-1, 4, 2)
-        score, kinds = np.array(found["score"], np.float64), np.array(found["kind"], np.int64)
-        judged.append(judge_rows(truth, corners, score, kinds))
+        found = scanner(path, truth.source, truth.gsd_m)
+        rows = judge_rows(truth, found.corners, found.score, found.kinds, found.kind_score)
+        judged.append(replace(rows, said=found.said))
     return judged
 
 
-def judge_rows(truth: Truth, corners: Floats, score: Floats, kinds: NDArray[np.int64]) -> Judged:
-    """Judge predictions (n, 4, 2), (n,), (n,); those too short for a truth file's promise are left out."""
+def judge_rows(
+    truth: Truth, corners: Floats, score: Floats, kinds: NDArray[np.int64], kind_score: Floats | None = None
+) -> Judged:
+    """Judge predictions (n, 4, 2), (n,), (n,), (n,); those too short for a truth file's promise are left out."""
+    told = np.full(len(score), np.nan) if kind_score is None else kind_score
     if truth.gsd_m and not truth.counted.all():
-        long_enough = long_sides(corners) >= MIN_LENGTH_M / truth.gsd_m
-        corners, score, kinds = corners[long_enough], score[long_enough], kinds[long_enough]
-    return judge(truth, corners, score, kinds)
+        keep = long_sides(corners) >= MIN_LENGTH_M / truth.gsd_m
+        corners, score, kinds, told = corners[keep], score[keep], kinds[keep], told[keep]
+    return judge(truth, corners, score, kinds, told)
 
 
 def without_doubtful(pictures: Sequence[Judged]) -> list[Judged]:
@@ -143,8 +127,15 @@ def without_doubtful(pictures: Sequence[Judged]) -> list[Judged]:
     for p in pictures:
         doubtful = p.truth.doubtful
         counted = p.truth.counted if doubtful is None else p.truth.counted & ~doubtful
-        out.append(judge(replace(p.truth, counted=counted), p.predicted.corners, p.predicted.score, p.predicted.kinds))
+        said = p.predicted
+        again = judge(replace(p.truth, counted=counted), said.corners, said.score, said.kinds, said.kind_score)
+        out.append(replace(again, said=p.said))
     return out
+
+
+def figures_of(judged: Sequence[Judged], threshold: float) -> dict[str, Any]:
+    """All figures of some pictures."""
+    return {**summarise(judged, threshold), **trust(judged, threshold)}
 
 
 def tables(judged: Sequence[Judged], threshold: float) -> dict[str, dict[str, Any]]:
@@ -152,12 +143,12 @@ def tables(judged: Sequence[Judged], threshold: float) -> dict[str, dict[str, An
     by_source: dict[str, list[Judged]] = {}
     for picture in judged:
         by_source.setdefault(picture.truth.source, []).append(picture)
-    out = {name: summarise(group, threshold) for name, group in sorted(by_source.items())}
+    out = {name: figures_of(group, threshold) for name, group in sorted(by_source.items())}
     for name, group in by_source.items():
         if any(p.truth.doubtful is not None for p in group):
-            out[f"{name}, sure boxes"] = summarise(without_doubtful(group), threshold)
-    whole = [p for p in judged if p.truth.source not in PARTLY_LABELLED]
-    out["all fully labelled"] = summarise(whole, threshold)
+            out[f"{name}, sure boxes"] = figures_of(without_doubtful(group), threshold)
+    whole = fully_labelled(judged)
+    out["all fully labelled"] = figures_of(whole, threshold)
     for name, group in by_source.items():
         if not any(len(p.truth.corners) for p in group):
             megapixels = sum(p.truth.width * p.truth.height for p in group) / 1e6
@@ -166,59 +157,87 @@ def tables(judged: Sequence[Judged], threshold: float) -> dict[str, dict[str, An
     return out
 
 
+def fully_labelled(judged: Sequence[Judged]) -> list[Judged]:
+    """The pictures whose inventions mean something."""
+    return [p for p in judged if p.truth.source not in PARTLY_LABELLED]
+
+
 def print_table(figures: dict[str, dict[str, Any]]) -> None:
     """A table by set, for people, on stderr (stdout ends with the JSON line)."""
-    names = (
-        "pictures",
-        "vessels",
-        "ap50",
-        "ap50_95",
-        "precision",
-        "recall",
-        "f1",
-        "count_mae",
-        "count_exact",
-        "count_within_10",
-        "tanker_precision",
-        "tanker_recall",
-        "tankers",
-    )
+    after = TABLE.index("count_mae") + 1
+    names = (*TABLE[:after], "count_exact", "count_within_10", *TABLE[after:], "tankers")
     print(
         f"{'set':40s}" + "".join(f"{n.replace('tanker_', 't_').replace('count_', 'c_')[:9]:>10s}" for n in names),
         file=sys.stderr,
     )
     for name, row in figures.items():
-        cells = (
-            "-" if row[n] is None else f"{row[n]:.3f}" if isinstance(row[n], float) else str(row[n]) for n in names
-        )
-        print(f"{name:40s}" + "".join(f"{c:>10s}" for c in cells), file=sys.stderr)
+        print(f"{name:40s}" + "".join(f"{cell(row[n]):>10s}" for n in names), file=sys.stderr)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the step."""
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=(__doc__ or "").splitlines()[0])
+def add_set_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model judges which pictures."""
     parser.add_argument("--model", type=Path, required=True, help="model folder")
     parser.add_argument("--data", type=Path, help="folder of the labelled sets that --sources lists")
     parser.add_argument("--folder", type=Path, action="append", default=[], help="a set of your own: images/, labels/")
     parser.add_argument("--val-share", type=float, default=VAL_SHARE, help="share of your own pictures that is val")
     parser.add_argument("--gsd", type=float, help="ground sample distance of your own pictures, m/px")
-    parser.add_argument("--sources", type=Path, default=Path(__file__).with_name("sources.json"))
+    parser.add_argument(
+        "--sources", type=Path, default=Path(__file__).with_name("sources.json"), help="list of the sets of --data"
+    )
     parser.add_argument("--only", action="append", default=[], help="only these sets")
+
+
+def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model judges which pictures, and how."""
+    add_set_arguments(parser)
     parser.add_argument("--conf", type=float, help="score threshold; the card's if left out")
+    parser.add_argument(
+        "--split", default="val", choices=("val", "calib"), help="side to look at; choose between models on calib"
+    )
+
+
+def gather_pictures(args: argparse.Namespace, split: str) -> list[tuple[Path, Truth]]:
+    """The pictures of one side that the arguments name.
+
+    Raises:
+        UsageError: there is none.
+        InputError: a set is not there.
+    """
+    sources = gather_sources(args.data, args.sources, args.folder, args.val_share, args.gsd)
+    pictures = [p for p in held_out(sources, args.data, split) if not args.only or p[1].source in args.only]
+    if not pictures:
+        mend = "name other sets, or a larger --val-share" if split == "val" else "add rows `calib` to split.csv"
+        raise UsageError("--only/--folder", f"no {split} picture is left", mend)
+    return pictures
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the step."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=(__doc__ or "").splitlines()[0])
+    add_judging_arguments(parser)
     parser.add_argument("--up", type=int, default=0, help="resample by this factor instead of by the GSD")
-    parser.add_argument("--out", type=Path, default=Path("runs/evaluate"))
+    parser.add_argument("--out", type=Path, default=Path("runs/evaluate"), help="folder of what is written")
+    parser.add_argument("--robustness", type=Path, help="a robustness.json of training.robustness, for the page")
     parser.add_argument("--write-card", action="store_true", help="put the figures into the model's card")
     args = parser.parse_args(argv)
+    if args.write_card and (args.split != "val" or args.only or args.up):
+        raise UsageError("--write-card", "a card tells of the whole val side", "leave out --split, --only and --up")
+    given = read_robustness(args.robustness) if args.robustness else None
     detector = load_detector(args.model, "cpu")
-    sources = gather_sources(args.data, args.sources, args.folder, args.val_share, args.gsd)
-    pictures = [p for p in val_pictures(sources, args.data) if not args.only or p[1].source in args.only]
-    scale = Scale(args.up, 1) if args.up else None
-    judged = evaluate(detector, pictures, args.out / "cache", scale)
+    pictures = gather_pictures(args, args.split)
+    judged = evaluate(Scanner(detector, args.out / "cache", Scale(args.up, 1) if args.up else None), pictures)
     threshold = detector.card.score_threshold if args.conf is None else args.conf
+    if threshold != detector.card.score_threshold:
+        # The documents were made at the card's threshold: their counts and intervals are no others'.
+        judged = [replace(p, said=None) for p in judged]
     figures = tables(judged, threshold)
     print_table(figures)
     write_atomic(args.out / "figures.json", json.dumps(figures, indent=1) + "\n")
     write_atomic(args.out / "predictions.json", json.dumps(_predictions(judged)) + "\n")
+    shown = [Shown(path, row) for (path, _), row in zip(pictures, judged, strict=True)]
+    report = Report(f"{detector.card.name} {detector.card.version}", threshold, figures, shown, PARTLY_LABELLED, given)
+    page = args.out / "report.html"
+    write_atomic(page, build_page(report))
     if args.write_card:
         words = [f"--{k} {getattr(args, k)}" for k in ("data", "conf", "gsd") if getattr(args, k) is not None]
         words += [f"--folder {folder}" for folder in args.folder]
@@ -226,7 +245,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.model, figures, threshold, f"python -m training.evaluate --model {args.model} {' '.join(words)}"
         )
     total = {k: v for k, v in figures["all fully labelled"].items() if not isinstance(v, dict)}
-    finish(step="evaluate", model=detector.card.name, threshold=threshold, **total)
+    finish(step="evaluate", model=detector.card.name, threshold=threshold, page=str(page), **total)
     return 0
 
 

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING
 
 from edge.assets import samples_dir
 from edge.detector import load_detector
-from edge.document import build_document
-from edge.golden import answer
+from edge.golden import answer_to
 from edge.model_card import GOLDEN
-from edge.pipeline import scan
-from edge.scene import open_scene
 from training.steps import finish, run_step, write_atomic
 
 if TYPE_CHECKING:
@@ -29,10 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, required=True, help="model folder")
     args = parser.parse_args(argv)
     detector = load_detector(args.model, "cpu")
-    answers = {}
-    for path in sorted(samples_dir().glob("*.tif")):
-        with open_scene(path) as scene:
-            answers[path.name] = answer(build_document(scene, detector, scan(scene, detector)))
+    answers = {path.name: answer_to(detector, path) for path in sorted(samples_dir().glob("*.tif"))}
     write_atomic(args.model / GOLDEN, json.dumps(answers, indent=1) + "\n")
     finish(step="golden", model=detector.card.name, counts={k: v["counts"] for k, v in answers.items()})
     return 0

@@ -1,183 +1,130 @@
-"""Scores of detections against labels: rotated IoU, greedy matching, AP, counts. Pure functions, no I/O.
+"""Figures of a model: AP, F1, counts, kinds. Pure functions, no I/O.
 
-Rules, those of the project's independent scorer: boxes are clipped to the picture; each prediction, best score first,
-takes the free counted truth of highest IoU; an unmatched prediction is dropped where nothing can be said (in an ignored
-polygon, or on a truth that is unsure or too short). AP is COCO's: pooled over pictures, 101 recall points.
+Predictions are matched by the rules of training.matching. AP is COCO's: pooled over pictures, 101 recall points. How
+far scores and intervals can be trusted is in training.reliability.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from edge.detections import Kind
-from edge.geometry import Floats, Window, clip_polygon, polygon_area
+from training.matching import COUNT_IOU, Judged, Predicted, Said, Truth, judge, long_sides, match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from edge.geometry import Floats
+
+__all__ = [  # noqa: RUF022 - what is matched first, what follows from it after
+    "COUNT_IOU", "Judged", "Predicted", "Said", "Truth", "judge", "long_sides", "match",
+    "IOUS", "KIND_BINS", "LENGTH_BINS", "Curve", "Outcomes", "area_under", "average_precision", "bin_names",
+    "count_errors", "count_kind", "curve", "finding", "found_tankers", "found_vessels", "kinds_by_length", "ratio",
+    "summarise", "tanker_average_precision",
+]  # fmt: skip
+
 IOUS = np.arange(0.5, 0.96, 0.05)
-COUNT_IOU = 0.3
-"""For counting, a loose box is still the vessel."""
 LENGTH_BINS = (0, 8, 16, 32, 64, 128, 256, 10_000)
+"""Lengths, px of the picture, between which recall is told."""
+KIND_BINS = (0, 30, 60, 10_000)
+"""Lengths, px of the picture, between which kinds are told: a crop of a short vessel shows little of its deck."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """What is really in a picture, px."""
+class Outcomes:
+    """Beliefs beside what came true, pooled over pictures."""
 
-    name: str
-    source: str
-    width: int
-    height: int
-    corners: Floats
-    """Shape (n, 4, 2)."""
-    kinds: NDArray[np.int64]
-    """Shape (n,), values of Kind."""
-    counted: NDArray[np.bool_]
-    """Shape (n,); the others are neither a miss nor an invention."""
-    ignored: tuple[Floats, ...] = ()
-    gsd_m: float | None = None
-    doubtful: NDArray[np.bool_] | None = None
-    """Shape (n,): the geometry of the label is doubtful; None where no one says."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Predicted:
-    """What was found in a picture, best score first."""
-
-    corners: Floats
     score: Floats
-    kinds: NDArray[np.int64]
+    """Shape (n,), 0 to 1."""
+    right: NDArray[np.bool_]
+    """Shape (n,)."""
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[float, bool]]) -> Outcomes:
+        """From pairs (belief, whether it came true)."""
+        return cls(np.array([r[0] for r in rows], np.float64), np.array([r[1] for r in rows], bool))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """A picture's predictions beside its truth."""
+class Curve:
+    """Precision and recall from the best-scored prediction down to the last."""
 
-    truth: Truth
-    predicted: Predicted
-    iou: Floats
-    """With the counted truths, shape (predictions, counted truths)."""
-    dropped: NDArray[np.bool_]
-    """Predictions that, unmatched, count for neither side."""
-
-    @property
-    def kinds(self) -> NDArray[np.int64]:
-        """Kinds of the counted truths."""
-        return self.truth.kinds[self.truth.counted]
-
-    @property
-    def lengths(self) -> Floats:
-        """Lengths of the counted truths, px."""
-        return long_sides(self.truth.corners[self.truth.counted])
+    score: Floats
+    """Shape (n,), falling."""
+    precision: Floats
+    """Shape (n,): of the predictions of at least this score."""
+    recall: Floats
+    """Shape (n,)."""
 
 
-def long_sides(corners: Floats) -> Floats:
-    """Lengths (n,) px of boxes (n, 4, 2)."""
-    quads = corners.reshape(-1, 4, 2)
-    return np.asarray(np.linalg.norm(quads - np.roll(quads, -1, 1), axis=2).max(1, initial=0.0))
+def curve(outcomes: Outcomes, wanted: int) -> Curve:
+    """Precision and recall of ranked predictions, of `wanted` truths."""
+    order = np.argsort(-outcomes.score, kind="stable")
+    total = np.cumsum(outcomes.right[order].astype(np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        recall = total / wanted
+    return Curve(outcomes.score[order], total / np.arange(1, len(total) + 1), recall)
 
 
-def _shared(a: Floats, b: Floats) -> float:
-    """Intersection of two convex polygons (k, 2), px²."""
-    if len(a) < 3 or len(b) < 3:  # noqa: PLR2004 - a polygon has three corners
-        return 0.0
-    origin = (a.mean(0) + b.mean(0)) / 2
-    return float(cv2.intersectConvexConvex((a - origin).astype(np.float32), (b - origin).astype(np.float32))[0])
+def area_under(line: Curve) -> float:
+    """COCO's 101-point AP: the mean over recalls 0, 0.01, ... 1 of the best precision at that recall or more."""
+    precision = np.maximum.accumulate(line.precision[::-1])[::-1]
+    at = np.searchsorted(line.recall, np.linspace(0, 1, 101) - 1e-12, side="left")
+    return float(np.mean([precision[k] if k < len(precision) else 0.0 for k in at]))
 
 
-def judge(truth: Truth, corners: Floats, score: Floats, kinds: NDArray[np.int64]) -> Judged:
-    """Compare one picture's predictions (n, 4, 2), (n,), (n,) with its truth."""
-    order = np.argsort(-score, kind="stable")
-    predicted = Predicted(corners[order], score[order], kinds[order])
-    frame = Window(0, 0, truth.width, truth.height)
-    theirs = [clip_polygon(q, frame) for q in predicted.corners]
-    ours = [clip_polygon(q, frame) for q in truth.corners]
-    counted = np.flatnonzero(truth.counted)
-    unsure = np.flatnonzero(~truth.counted)
-    iou = np.zeros((len(theirs), len(counted)))
-    dropped = np.zeros(len(theirs), bool)
-    mask = _mask(truth)
-    for i, polygon in enumerate(theirs):
-        area = polygon_area(polygon)
-        for column, j in enumerate(counted):
-            shared = _shared(polygon, ours[j])
-            iou[i, column] = shared / (area + polygon_area(ours[j]) - shared) if shared > 0 else 0.0
-        dropped[i] = _in_ignored(polygon, mask) or any(
-            (s := _shared(polygon, ours[j])) >= 0.5 * area > 0
-            or s / max(area + polygon_area(ours[j]) - s, 1e-9) >= COUNT_IOU
-            for j in unsure
-        )
-    return Judged(truth, predicted, iou, dropped)
-
-
-def _mask(truth: Truth) -> NDArray[np.uint8] | None:
-    """1 where the picture is ignored."""
-    if not truth.ignored:
-        return None
-    mask = np.zeros((truth.height, truth.width), np.uint8)
-    for polygon in truth.ignored:
-        cv2.fillPoly(mask, [np.round(polygon).astype(np.int32)], 1)
-    return mask
-
-
-def _in_ignored(polygon: Floats, mask: NDArray[np.uint8] | None) -> bool:
-    """Whether a box's centre, or half of it, lies where the picture is ignored."""
-    if mask is None or len(polygon) < 3:  # noqa: PLR2004
-        return False
-    x, y = np.round(cv2.convexHull(polygon.astype(np.float32)).reshape(-1, 2).mean(0)).astype(int)
-    if 0 <= x < mask.shape[1] and 0 <= y < mask.shape[0] and mask[y, x]:
-        return True
-    low = np.maximum(np.floor(polygon.min(0)).astype(int), 0)
-    high = np.minimum(np.ceil(polygon.max(0)).astype(int) + 1, mask.shape[::-1])
-    own = np.zeros((max(0, high[1] - low[1]), max(0, high[0] - low[0])), np.uint8)
-    if own.size == 0:
-        return False
-    cv2.fillPoly(own, [np.round(polygon - low).astype(np.int32)], 1)
-    shared = own & mask[low[1] : high[1], low[0] : high[0]]
-    return bool(own.sum() and shared.sum() >= 0.5 * own.sum())
-
-
-def match(judged: Judged, iou: float, threshold: float = 0.0) -> list[int | None]:
-    """For each prediction of at least `threshold`: its truth, -1 for an invention, None where nothing can be said."""
-    free = np.ones(judged.iou.shape[1], bool)
-    answers: list[int | None] = []
-    for i in range(int((judged.predicted.score >= threshold).sum())):
-        fit = np.where(free & (judged.iou[i] >= iou), judged.iou[i], -1.0)
-        best = int(fit.argmax()) if fit.size else -1
-        if best >= 0 and fit[best] >= 0:
-            free[best] = False
-            answers.append(best)
-        else:
-            answers.append(None if judged.dropped[i] else -1)
-    return answers
-
-
-def average_precision(pictures: Sequence[Judged], iou: float) -> float:
-    """COCO's 101-point AP at one IoU; NaN where there is nothing to find."""
-    scores: list[float] = []
-    right: list[bool] = []
-    wanted = sum(p.iou.shape[1] for p in pictures)
+def found_vessels(pictures: Sequence[Judged], iou: float) -> Outcomes:
+    """The scores of all predictions, and whether a vessel is there; those that nothing can be said of are left out."""
+    rows = []
     for picture in pictures:
         for score, answer in zip(picture.predicted.score, match(picture, iou), strict=True):
             if answer is not None:
-                scores.append(float(score))
-                right.append(answer >= 0)
-    if wanted == 0:
-        return float("nan")
-    if not scores:
-        return 0.0
-    hits = np.asarray(right, np.float64)[np.argsort(-np.asarray(scores), kind="stable")]
-    total = np.cumsum(hits)
-    precision = np.maximum.accumulate((total / np.arange(1, len(total) + 1))[::-1])[::-1]
-    at = np.searchsorted(total / wanted, np.linspace(0, 1, 101) - 1e-12, side="left")
-    return float(np.mean([precision[k] if k < len(precision) else 0.0 for k in at]))
+                rows.append((float(score), answer >= 0))
+    return Outcomes.of(rows)
+
+
+def found_tankers(pictures: Sequence[Judged], iou: float) -> Outcomes:
+    """The beliefs of all predictions that a tanker is there (score x kind_score), and whether one is.
+
+    Vessels are matched as they are for finding, whatever their kind. What is too small to tell is never called a tanker
+    and has no rank; on vessels of unknown kind nothing can be said.
+    """
+    rows = []
+    for picture in pictures:
+        belief = picture.predicted.score * picture.predicted.kind_score
+        for score, answer in zip(belief, match(picture, iou), strict=True):
+            if answer is None or np.isnan(score):
+                continue
+            kind = int(picture.kinds[answer]) if answer >= 0 else Kind.OTHER
+            if kind != Kind.UNKNOWN:
+                rows.append((float(score), kind == Kind.TANKER))
+    return Outcomes.of(rows)
+
+
+def _average(outcomes: Outcomes, wanted: int) -> float:
+    """AP of ranked predictions; NaN where there is nothing to find."""
+    return area_under(curve(outcomes, wanted)) if wanted else float("nan")
+
+
+def average_precision(pictures: Sequence[Judged], iou: float) -> float:
+    """AP of finding vessels at one IoU; NaN where there is nothing to find."""
+    return _average(found_vessels(pictures, iou), sum(p.iou.shape[1] for p in pictures))
+
+
+def tanker_average_precision(pictures: Sequence[Judged], iou: float) -> float:
+    """AP of finding tankers at one IoU, ranked by score x kind_score; NaN where there is none to find."""
+    return _average(found_tankers(pictures, iou), count_kind(pictures, Kind.TANKER))
+
+
+def count_kind(pictures: Sequence[Judged], kind: Kind) -> int:
+    """Number of counted truths of a kind."""
+    return sum(int((p.kinds == kind).sum()) for p in pictures)
 
 
 def ratio(part: float, whole: float) -> float | None:
@@ -185,7 +132,7 @@ def ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _finding(pictures: Sequence[Judged], threshold: float, iou: float) -> dict[str, float | None]:
+def finding(pictures: Sequence[Judged], threshold: float, iou: float) -> dict[str, float | None]:
     """Precision, recall and F1 of finding vessels of any kind."""
     right = wrong = missed = 0
     for picture in pictures:
@@ -201,7 +148,7 @@ def _finding(pictures: Sequence[Judged], threshold: float, iou: float) -> dict[s
     }
 
 
-def _counting(pictures: Sequence[Judged], threshold: float) -> dict[str, float | None]:
+def count_errors(pictures: Sequence[Judged], threshold: float) -> dict[str, float | None]:
     """Errors of the count per picture."""
     errors, true = [], []
     for picture in pictures:
@@ -236,7 +183,7 @@ def _kinds(pictures: Sequence[Judged], threshold: float, iou: float) -> dict[str
                 wrong += truth != Kind.TANKER
         for j, kind in enumerate(picture.kinds):
             table[Kind(int(kind)).label]["missed"] += j not in seen
-    wanted = sum(int((p.kinds == Kind.TANKER).sum()) for p in pictures)
+    wanted = count_kind(pictures, Kind.TANKER)
     return {
         "tanker_precision": ratio(int(right), int(right + wrong)),
         "tanker_recall": ratio(int(right), wanted),
@@ -246,6 +193,17 @@ def _kinds(pictures: Sequence[Judged], threshold: float, iou: float) -> dict[str
     }
 
 
+def bin_names(edges: Sequence[int]) -> list[str]:
+    """Names of the bins between edges (n + 1), px; the last is open."""
+    names = [f"{low}-{high}" for low, high in itertools.pairwise(edges)]
+    return [*names[:-1], f"{edges[-2]}-"]
+
+
+def _bin(length: float, edges: Sequence[int]) -> int:
+    """Number of the bin that holds a length, px; its lower edge belongs to it."""
+    return min(int(np.searchsorted(edges, length, side="right")) - 1, len(edges) - 2)
+
+
 def _by_length(pictures: Sequence[Judged], threshold: float, iou: float) -> dict[str, dict[str, float | None]]:
     """Recall by the length of the vessel in px of the picture."""
     hit = np.zeros(len(LENGTH_BINS) - 1, int)
@@ -253,14 +211,71 @@ def _by_length(pictures: Sequence[Judged], threshold: float, iou: float) -> dict
     for picture in pictures:
         found = {a for a in match(picture, iou, threshold) if a is not None and a >= 0}
         for j, length in enumerate(picture.lengths):
-            column = int(np.searchsorted(LENGTH_BINS, length, side="right")) - 1
+            column = _bin(length, LENGTH_BINS)
             all_[column] += 1
             hit[column] += j in found
     return {
-        f"{low}-{high if high < LENGTH_BINS[-1] else ''}": {"vessels": int(n), "recall": ratio(int(h), int(n))}
-        for low, high, n, h in zip(LENGTH_BINS, LENGTH_BINS[1:], all_, hit, strict=False)
+        name: {"vessels": int(n), "recall": ratio(int(h), int(n))}
+        for name, n, h in zip(bin_names(LENGTH_BINS), all_, hit, strict=True)
         if n
     }
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How often a kind was told rightly, wrongly, or missed."""
+
+    right: int = 0
+    wrong: int = 0
+    missed: int = 0
+
+    def row(self) -> dict[str, float | None]:
+        """As precision, recall and F1, with the number of truths."""
+        return {
+            "vessels": self.right + self.missed,
+            "precision": ratio(self.right, self.right + self.wrong),
+            "recall": ratio(self.right, self.right + self.missed),
+            "f1": ratio(2 * self.right, 2 * self.right + self.wrong + self.missed),
+        }
+
+
+def kinds_by_length(
+    pictures: Sequence[Judged], threshold: float, iou: float
+) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Precision, recall and F1 of tankers and of others: bin of length -> kind -> figures.
+
+    The length is that of the truth, and of an invention its own, px of the picture. A vessel that is not found, or
+    whose kind is not told, is missed; on vessels of unknown kind nothing can be said.
+    """
+    kinds = (Kind.TANKER, Kind.OTHER)
+    tallies = [{kind: _Tally() for kind in kinds} for _ in KIND_BINS[1:]]
+    for picture in pictures:
+        lengths, own = picture.lengths, long_sides(picture.predicted.corners)
+        told: dict[int, int] = {}
+        for i, answer in enumerate(match(picture, iou, threshold)):
+            said = int(picture.predicted.kinds[i])
+            if answer is not None and answer >= 0:
+                told[answer] = said
+            elif answer == -1 and said in kinds:
+                tallies[_bin(own[i], KIND_BINS)][Kind(said)].wrong += 1
+        for j, truth in enumerate(picture.kinds):
+            if truth == Kind.UNKNOWN:
+                continue
+            _tell(tallies[_bin(lengths[j], KIND_BINS)], Kind(int(truth)), told.get(j))
+    return {
+        name: {kind.label: tally.row() for kind, tally in some.items()}
+        for name, some in zip(bin_names(KIND_BINS), tallies, strict=True)
+    }
+
+
+def _tell(tallies: dict[Kind, _Tally], truth: Kind, said: int | None) -> None:
+    """Enter one vessel of known kind; None says that it was not found."""
+    if said == truth:
+        tallies[truth].right += 1
+        return
+    tallies[truth].missed += 1
+    if said is not None and said != Kind.UNKNOWN:
+        tallies[Kind(said)].wrong += 1
 
 
 def summarise(pictures: Sequence[Judged], threshold: float) -> dict[str, Any]:
@@ -272,8 +287,10 @@ def summarise(pictures: Sequence[Judged], threshold: float) -> dict[str, Any]:
         "vessels": wanted,
         "ap50": precisions[0] if wanted else None,
         "ap50_95": float(np.mean(precisions)) if wanted else None,
-        **_finding(pictures, threshold, 0.5),
-        **_counting(pictures, threshold),
+        "tanker_ap50": tanker_average_precision(pictures, 0.5) if count_kind(pictures, Kind.TANKER) else None,
+        **finding(pictures, threshold, 0.5),
+        **count_errors(pictures, threshold),
         **_kinds(pictures, threshold, 0.5),
         "by_length": _by_length(pictures, threshold, 0.5),
+        "kinds_by_length": kinds_by_length(pictures, threshold, 0.5),
     }

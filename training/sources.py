@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 VAL_SHARE = 0.15
 """Share of a user's own pictures that is held back, unless they come with a split.csv."""
+CALIB_SHARE = 0.12
+"""Share of a user's own other pictures that scores are calibrated on, unless they come with a split.csv."""
 LICENCE_NOTE = "licence.txt"
 """One line in a folder of labelled imagery that says its licence, for the card."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
@@ -46,8 +48,19 @@ class Source:
     """Share of the training samples, relative to the other sets."""
     ignore: dict[str, Any] = field(default_factory=dict)
     """What to hide: {"truth": folder of truth files, "candidates": csv, "classes": [csv, values]}."""
+    groups: str | None = None
+    """Name under which sets number their groups together; the set's own if left out."""
+    together: list[list[str]] = field(default_factory=list)
+    """Pictures (stems) of one place or ship, which must stay on one side, where the split does not say it."""
+    calib: float = 0.0
+    """Share of the train side, picked by the hash of the group, that is put on a third side, `calib`: scores are
+    calibrated there (training.calibrate), on pictures that no network was trained on and that are not val either."""
+    ships: str | None = None
+    """Table (columns ship, set, image, index) of the ships that were known again, relative to the set's folder."""
     doubtful: list[Any] | None = None
     """[csv, column, values]: boxes whose geometry the labellers doubt: scored as they are, and once without."""
+    upright: bool = False
+    """All boxes are upright ones round turned vessels: doubtful geometry, all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,8 @@ class LabelledScene:
     """Polygons (k, 2) that are neither vessel nor background."""
     doubtful: tuple[bool, ...] = ()
     """Whether the geometry of each vessel is doubtful; empty where no one says."""
+    ships: tuple[str, ...] = ()
+    """Name of each vessel: the same in every picture of that ship where the labellers knew it again."""
 
     @property
     def key(self) -> str:
@@ -117,33 +132,43 @@ def gather_sources(
     for folder in folders:
         if not (folder / "images").is_dir():
             raise InputError(folder, "has no folder `images`", "put the pictures into images/, the labels into labels/")
-        split = "split.csv" if (folder / "split.csv").exists() else f"hash:{val_share}"
+        # Who brings a split.csv says there what is for what.
+        split, calib = ("split.csv", 0.0) if (folder / "split.csv").exists() else (f"hash:{val_share}", CALIB_SHARE)
         note = folder / LICENCE_NOTE
         licence = note.read_text(encoding="utf-8").strip() if note.exists() else "your own"
-        sources.append(Source(folder.name, folder, split=split, gsd_m=gsd_m, licence=licence))
+        sources.append(Source(folder.name, folder, split=split, gsd_m=gsd_m, licence=licence, calib=calib))
     return sources
 
 
 def read_scenes(source: Source) -> list[LabelledScene]:
     """All pictures of a set, in the order of their names."""
     splits = _splits(source)
-    hidden, doubtful = _ignored(source), _doubtful(source)
+    hidden, doubtful, not_one = _ignored(source), _doubtful(source), _dropped(source)
+    known = _ships(source)
     scenes = []
     for image in sorted(p for p in (source.folder / source.images).iterdir() if p.suffix.lower() in SUFFIXES):
         height, width = read_picture(image).shape[:2]
         rows = _labels(source, image)
         split, group = splits(image)
+        group = next((f"{source.name}:{some[0]}" for some in source.together if image.stem in some), group)
+        # By the number alone: sets whose groups are numbered together must put them on the same side.
+        if split == "train" and _unit_hash("calib " + group.partition(":")[2]) < source.calib:
+            split = "calib"
         size = np.array([width, height], np.float64)
         corners = np.array([r[1:] for r in rows], np.float64).reshape(-1, 4, 2) * size
         kinds = [int(r[0]) for r in rows]
         polygons = [p if absolute else p * size for p, absolute in hidden.get(image.stem, [])]
-        dropped = _dropped(source, image.name)
+        dropped = not_one.get(image.name, set())
         keep = [i for i in range(len(kinds)) if i not in dropped]
         polygons += [corners[i] for i in dropped if i < len(kinds)]
         told = tuple(kinds[i] for i in keep)
-        doubts = tuple(i in doubtful.get(image.name, ()) for i in keep) if source.doubtful else ()
+        unsure = range(len(kinds)) if source.upright else doubtful.get(image.name, ())
+        doubts = tuple(i in unsure for i in keep) if source.doubtful or source.upright else ()
+        ships = tuple(known.get((image.name, i), f"{source.name}:{image.stem}#{i}") for i in keep)
         scenes.append(
-            LabelledScene(source, image, split, group, width, height, corners[keep], told, tuple(polygons), doubts)
+            LabelledScene(
+                source, image, split, group, width, height, corners[keep], told, tuple(polygons), doubts, ships
+            )
         )
     return scenes
 
@@ -174,7 +199,8 @@ def _splits(source: Source) -> Any:
     if source.split == "split.csv":
         with table.open() as lines:
             rows = {r["image"]: (r["split"], r.get("group") or r["image"]) for r in csv.DictReader(lines)}
-        return lambda image: (rows[image.name][0], f"{source.name}:{rows[image.name][1]}")
+        prefix = source.groups or source.name
+        return lambda image: (rows[image.name][0], f"{prefix}:{rows[image.name][1]}")
     if source.split.startswith("hash:"):
         share = float(source.split.removeprefix("hash:"))
         return lambda image: ("val" if _unit_hash(image.stem) < share else "train", f"{source.name}:{image.stem}")
@@ -204,24 +230,36 @@ def _ignored(source: Source) -> dict[str, list[tuple[Floats, bool]]]:
     return out
 
 
-def _doubtful(source: Source) -> dict[str, set[int]]:
-    """Rows of doubtful geometry, by picture."""
+def _rows_where(table: Path, column: str, values: list[str], number: str) -> dict[str, set[int]]:
+    """Numbers of the label rows whose `column` has one of the values, by picture."""
     out: dict[str, set[int]] = {}
-    if source.doubtful:
-        table, column, values = source.doubtful
-        with (source.folder / table).open() as lines:
-            for row in csv.DictReader(lines):
-                if row[column] in values:
-                    out.setdefault(row["image"], set()).add(int(row["index"]))
+    with table.open() as lines:
+        for row in csv.DictReader(lines):
+            if row[column] in values:
+                out.setdefault(row["image"], set()).add(int(row[number]))
     return out
 
 
-def _dropped(source: Source, image: str) -> set[int]:
-    """Rows of a picture's label file that stand for something else than one vessel."""
+def _doubtful(source: Source) -> dict[str, set[int]]:
+    """Rows of doubtful geometry, by picture."""
+    if not source.doubtful:
+        return {}
+    table, column, values = source.doubtful
+    return _rows_where(source.folder / table, column, values, "index")
+
+
+def _ships(source: Source) -> dict[tuple[str, int], str]:
+    """Names of the ships that were known again, by picture and row of its label file."""
+    if not source.ships:
+        return {}
+    with (source.folder / source.ships).open() as lines:
+        rows = [r for r in csv.DictReader(lines) if r["set"] == source.name]
+    return {(r["image"], int(r["index"])): r["ship"].split()[0] for r in rows}
+
+
+def _dropped(source: Source) -> dict[str, set[int]]:
+    """Rows that stand for something else than one vessel, by picture."""
     if "classes" not in source.ignore:
-        return set()
+        return {}
     table, values = source.ignore["classes"]
-    with (source.folder / table).open() as lines:
-        return {
-            int(r["object"]) for r in csv.DictReader(lines) if r["image"] == image and r["original class"] in values
-        }
+    return _rows_where(source.folder / table, "original class", values, "object")

@@ -1,15 +1,14 @@
-"""What every training step shares: progress on stderr, one JSON line at the end, atomic files, hashes."""
+"""What every training step shares: progress on stderr, one JSON line at the end, atomic files."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import TankerEdgeError
+from edge.errors import TankerEdgeError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,14 +41,22 @@ def run_step(main: Callable[[], int]) -> None:
         sys.exit(error.exit_code)
 
 
+def keep_settings(out: Path, settings: dict[str, Any]) -> None:
+    """Write what a run in `out` does, or see to it that it is what an earlier call there began.
+
+    Raises:
+        UsageError: an earlier call had other settings or other data.
+    """
+    path = out / "settings.json"
+    text = json.dumps(settings, indent=1, sort_keys=True) + "\n"
+    if path.exists() and path.read_text() != text:
+        raise UsageError("--out", f"{out} holds a run with other settings or data", "name a new folder, or remove it")
+    write_atomic(path, text)
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a whole file or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_bytes(content.encode() if isinstance(content, str) else content)
     part.replace(path)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

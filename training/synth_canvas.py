@@ -197,6 +197,11 @@ class Canvas:
             paint = tuple(int(u + (c - u) * cover) for u, c in zip(self.under, colour, strict=True))
             self.fill(np.array([start + side, end + side, end - side, start - side]), paint, height_m)  # type: ignore[arg-type]
 
+    def mute(self, share: float) -> None:
+        """Bring all that is drawn so far closer to the colour underneath, 0 to 1: fittings painted like their deck."""
+        flat = np.full_like(self.rgb, self.under)
+        self.rgb = np.asarray(cv2.addWeighted(self.rgb, 1 - share, flat, share, 0), np.uint8)
+
     def sprite(self) -> Sprite:
         """Reduce to pixels by area means."""
         size = (self.alpha.shape[1] // self.ss, self.alpha.shape[0] // self.ss)

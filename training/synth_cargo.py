@@ -1,4 +1,4 @@
-"""Ships that carry other goods: bulkers, general cargo, river coasters, container ships, ro-ro ships."""
+"""Ships that carry packed goods: general cargo, fruit, containers, vehicles; and river coasters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.synth_chance import maybe
+from training.synth_holds import Hatches, derricks, hatches, open_hold
 from training.synth_parts import (
     HULLS,
     WHITE,
@@ -39,94 +40,49 @@ BOXES: list[Colour] = [
     (206, 176, 90),
     (104, 40, 50),
 ]
-GOODS: list[Colour] = [(60, 50, 44), (30, 30, 32), (140, 100, 70), (170, 150, 120), (110, 60, 46), (190, 186, 176)]
-
-
-def _hatches(
-    canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: tuple[float, float], count: int
-) -> list[float]:
-    """Hatch covers in a row along the middle, a few of them open; gives the stations between them, m."""
-    beam = vessel.beam_m
-    pitch = (span[1] - span[0]) / count
-    half = beam * float(rng.uniform(0.24, 0.36))
-    fill = float(rng.uniform(0.66, 0.86))
-    cover = choose(
-        rng, [shade(canvas.under, 1.25), shade(canvas.under, 0.75), *DECKS, (190, 186, 174), (120, 150, 160)]
-    )
-    opened = 0.15 if maybe(rng, 0.7) else 0.7
-    for i in range(count):
-        x0 = span[0] + (i + (1 - fill) / 2) * pitch
-        x1 = x0 + fill * pitch
-        canvas.box(x0 - 0.5, x1 + 0.5, -half - 0.7, half + 0.7, shade(cover, 0.7), 1.0)
-        if maybe(rng, opened):
-            _open_hold(canvas, rng, (x0, x1), half)
-            continue
-        canvas.box(x0, x1, -half, half, cover, 1.2)
-        if maybe(rng, 0.5):
-            canvas.box(x0, x1, -0.35, 0.35, shade(cover, 0.6))
-        else:
-            middle = (x0 + x1) / 2
-            canvas.box(middle - 0.35, middle + 0.35, -half, half, shade(cover, 0.6))
-    return [span[0] + i * pitch for i in range(count + 1)]
-
-
-def _open_hold(canvas: Canvas, rng: np.random.Generator, span: tuple[float, float], half: float) -> None:
-    """A hold without cover: cargo or emptiness, one wall in shadow."""
-    goods = choose(rng, GOODS)
-    canvas.box(*span, -half, half, goods)
-    x0, x1 = span
-    deep = half * float(rng.uniform(0.15, 0.6))
-    y0, y1 = (-half, -half + deep) if canvas.sun_right > 0 else (half - deep, half)
-    canvas.box(x0, x1, y0, y1, shade(goods, 0.5))
-    if canvas.sun_ahead > 0:
-        canvas.box(x0, x0 + min(deep, x1 - x0), -half, half, shade(goods, 0.5))
-    else:
-        canvas.box(x1 - min(deep, x1 - x0), x1, -half, half, shade(goods, 0.5))
-
-
-def paint_bulker(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None:
-    """Draw a bulk carrier: five to nine hatches, often cranes between them when it is not large."""
-    length, beam = vessel.length_m, vessel.beam_m
-    deck = choose(rng, DECKS)
-    hull(canvas, vessel, rng, choose(rng, HULLS) if maybe(rng, 0.7) else shade(deck, 1.3), deck)
-    bow = forecastle(canvas, vessel, rng, deck)
-    front = aft_house(canvas, vessel, rng)
-    count = int(np.clip(round(length / 31 + rng.normal(0, 0.7)), 5, 9))
-    gaps = _hatches(canvas, vessel, rng, (front + 0.015 * length, bow - 0.005 * length), count)
-    if length < 215 and maybe(rng, 0.75):  # noqa: PLR2004 - larger bulkers are served from the shore
-        size = float(np.clip(0.09 * beam, 1.5, 3.4))
-        for x in gaps[1:-1] if maybe(rng, 0.6) else gaps[1:-1:2]:
-            crane(
-                canvas,
-                rng,
-                (x, 0),
-                (length / count * 0.85, float(rng.choice([0, np.pi])) + float(rng.normal(0, 0.15))),
-                size,
-            )
+COVERS: list[Colour] = [(122, 62, 50), (140, 80, 58), (96, 108, 112), (150, 148, 140), (84, 110, 96), (178, 168, 148)]
 
 
 def paint_cargo(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None:
-    """Draw a general cargo ship: two to four long hatches, cranes at one side or between."""
+    """Draw a general cargo ship: two to five long hatches, cranes at one side or between, or derricks on king posts."""
     length, beam = vessel.length_m, vessel.beam_m
     deck = choose(rng, DECKS)
     hull(canvas, vessel, rng, choose(rng, HULLS), deck)
     bow = forecastle(canvas, vessel, rng, deck)
     front = aft_house(canvas, vessel, rng)
-    count = int(rng.integers(2, 5))
+    count = int(rng.integers(2, 6))
     span = (front + 0.01 * length, bow - 0.01 * length)
-    gaps = _hatches(canvas, vessel, rng, span, count)
+    look = (Hatches.plain if maybe(rng, 0.2) else Hatches.usual)(rng, deck)
+    gaps = hatches(canvas, vessel, rng, span, count, look)
     if maybe(rng, 0.3):
         _stow(canvas, rng, span, 0.36 * beam, layers=1)
-    if maybe(rng, 0.65):
+    chance = float(rng.random())
+    if chance < 0.3:  # noqa: PLR2004 - shares of the fleet
+        derricks(canvas, vessel, rng, gaps[1:-1], length / count * 0.42)
+    elif chance < 0.75:  # noqa: PLR2004
         side = float(rng.choice([-0.4, 0.0, 0.4])) * beam
         for x in gaps[1:-1]:
-            crane(
-                canvas,
-                rng,
-                (x, side),
-                (length / count * 0.7, float(rng.choice([0, np.pi])) + float(rng.normal(0, 0.15))),
-                max(0.1 * beam, 1.2),
-            )
+            lean = float(rng.choice([0, np.pi])) + float(rng.normal(0, 0.15))
+            crane(canvas, rng, (x, side), (length / count * 0.7, lean), max(0.1 * beam, 1.2))
+
+
+def paint_reefer(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None:
+    """Draw a ship for fruit and frozen goods: pale, slender, four small hatches, derricks or cranes."""
+    length, beam = vessel.length_m, vessel.beam_m
+    deck = choose(rng, [*DECKS[6:11], (206, 202, 190), (120, 150, 130)])
+    hull(canvas, vessel, rng, vary(rng, WHITE), deck)
+    bow = forecastle(canvas, vessel, rng, deck)
+    front = aft_house(canvas, vessel, rng)
+    span = (front + 0.02 * length, bow - 0.02 * length)
+    look = Hatches(float(rng.uniform(0.16, 0.24)), float(rng.uniform(0.45, 0.65)), choose(rng, [WHITE, *DECKS]))
+    gaps = hatches(canvas, vessel, rng, span, 4, look)
+    if maybe(rng, 0.4):
+        _stow(canvas, rng, span, 0.3 * beam, layers=2)
+    if maybe(rng, 0.6):
+        derricks(canvas, vessel, rng, gaps[1:], 0.08 * length)
+        return
+    for x in gaps[1:-1]:
+        crane(canvas, rng, (x, 0), (0.12 * length, float(rng.choice([0, np.pi]))), 0.09 * beam)
 
 
 def paint_coaster(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None:
@@ -142,7 +98,7 @@ def paint_coaster(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> N
         x0, x1 = front + i * pitch + 0.5, front + (i + 1) * pitch - 0.8
         canvas.box(x0 - 0.5, x1 + 0.5, -half - 0.4, half + 0.4, shade(deck, float(rng.uniform(0.7, 1.4))), 1.0)
         if maybe(rng, 0.65):
-            _open_hold(canvas, rng, (x0, x1), half)
+            open_hold(canvas, rng, (x0, x1), half)
         else:
             canvas.box(x0, x1, -half, half, choose(rng, DECKS), 0.8)
             seams = np.arange(x0, x1, 5.0)
@@ -176,8 +132,28 @@ def _stow(canvas: Canvas, rng: np.random.Generator, span: tuple[float, float], h
             canvas.boxes(spans + np.array([6.2, 6.2, 0, 0]), np.roll(tones, 1, 0))
 
 
+def _lids(canvas: Canvas, rng: np.random.Generator, span: tuple[float, float], half: float) -> None:
+    """Hatch covers of a container ship without its boxes: plates across the ship, three or four abreast."""
+    cover = shade(canvas.under, float(rng.uniform(0.85, 1.2))) if maybe(rng, 0.5) else choose(rng, COVERS)
+    abreast = int(rng.integers(3, 5))
+    edges = np.linspace(-half, half, abreast + 1)
+    for x in np.arange(span[0], span[1] - 12.2, 14.2).tolist():
+        canvas.box(x - 0.4, x + 13.0, -half - 0.4, half + 0.4, shade(cover, 0.6), 1.5)
+        tones = np.array([shade(cover, float(g)) for g in rng.uniform(0.93, 1.07, abreast)])
+        spans = np.stack([np.full(abreast, x), np.full(abreast, x + 12.4), edges[:-1] + 0.25, edges[1:] - 0.25], 1)
+        canvas.boxes(spans, tones)
+
+
+def _bays(canvas: Canvas, rng: np.random.Generator, span: tuple[float, float], half: float, layers: int) -> None:
+    """One part of a container ship's deck, with boxes up to `layers` high; 0: bare."""
+    if layers:
+        _stow(canvas, rng, span, half, layers)
+    else:
+        _lids(canvas, rng, span, half)
+
+
 def paint_container(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None:
-    """Draw a container ship: bays of boxes before and behind the bridge."""
+    """Draw a container ship: bays of boxes before and behind the bridge; one in four is empty or half so."""
     length, beam = vessel.length_m, vessel.beam_m
     deck = choose(rng, DECKS)
     hull(canvas, vessel, rng, choose(rng, HULLS), deck)
@@ -185,17 +161,43 @@ def paint_container(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) ->
     bridge = -length / 2 + length * float(rng.choice([0.16, 0.28, 0.66] if length > 180 else [0.16]))  # noqa: PLR2004
     depth = float(np.clip(0.045 * length, 6, 14))
     layers = int(np.clip(length / 45, 1, 7))
-    _stow(canvas, rng, (-length / 2 + 0.03 * length, bridge - depth - 2), 0.46 * beam, layers)
     fore = bow - 0.02 * length
     taper = fore - 0.14 * length
-    _stow(canvas, rng, (bridge + 2, taper), 0.48 * beam, layers)
-    _stow(canvas, rng, (taper + 1, fore), 0.34 * beam, layers)
+    bare = 0.0 if maybe(rng, 0.75) else float(rng.choice([0.5, 1.0]))
+    for span, half in (
+        ((-length / 2 + 0.03 * length, bridge - depth - 2), 0.46),
+        ((bridge + 2, taper), 0.48),
+        ((taper + 1, fore), 0.34),
+    ):
+        _bays(canvas, rng, span, half * beam, 0 if maybe(rng, bare) else layers)
     house(canvas, vessel, rng, bridge, depth)
     funnel(canvas, vessel, rng, -length / 2 + 0.16 * length if bridge > 0 else bridge - depth - 3)
 
 
+def paint_car_carrier(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None:
+    """Draw a car carrier: a box with a flat roof and rows of vents, a low bridge right ahead, a ramp aft."""
+    length, beam = vessel.length_m, vessel.beam_m
+    roof = choose(rng, [WHITE, (196, 198, 194), (120, 140, 128), (150, 80, 66), (110, 130, 150), (140, 70, 60)])
+    hull(canvas, vessel, rng, choose(rng, [*HULLS, WHITE, WHITE]), roof)
+    seams = np.arange(-0.46 * length, 0.36 * length, float(rng.uniform(9, 16)))
+    full = np.full(len(seams), 0.47 * beam)
+    canvas.boxes(np.stack([seams - 0.25, seams + 0.25, -full, full], 1), np.tile(shade(roof, 0.85), (len(seams), 1)))
+    count, lane = int(rng.integers(5, 14)), float(rng.choice([0.4, 0.4, 0.2]))
+    x = np.linspace(-0.42 * length, 0.3 * length, count)
+    tall, wide = float(rng.uniform(0.8, 2.2)), float(rng.uniform(0.8, 2.0))
+    for side in (-1, 1):
+        y = np.full(count, side * lane * beam)
+        canvas.boxes(np.stack([x - tall, x + tall, y - wide, y + wide], 1), np.tile(shade(roof, 0.75), (count, 1)), 2.5)
+    bridge = float(rng.uniform(0.4, 0.44)) * length
+    canvas.box(bridge - 0.05 * length, bridge, -0.3 * beam, 0.3 * beam, vary(rng, WHITE), 3.0)
+    canvas.box(bridge - 0.012 * length, bridge, -0.49 * beam, 0.49 * beam, shade(WHITE, 1.04), 1.5)
+    funnel(canvas, vessel, rng, float(rng.uniform(-0.4, -0.2)) * length)
+    ramp = float(rng.choice([-1, 1])) * 0.25 * beam
+    canvas.box(-0.5 * length, -0.46 * length, ramp - 0.14 * beam, ramp + 0.14 * beam, shade(roof, 0.55), 4.0)
+
+
 def paint_roro(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None:
-    """Draw a ro-ro ship or car carrier: one flat roof from bow to stern, rows of vents along its sides."""
+    """Draw a ro-ro ship: one flat roof from bow to stern, rows of vents along its sides."""
     length, beam = vessel.length_m, vessel.beam_m
     deck = choose(rng, [WHITE, (196, 198, 194), (120, 140, 128), (150, 80, 66), (110, 130, 150)])
     hull(canvas, vessel, rng, choose(rng, [*HULLS, WHITE, WHITE]), deck)
@@ -215,25 +217,3 @@ def paint_roro(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None
     funnel(canvas, vessel, rng, float(rng.choice([-0.32, -0.2])) * length)
     if maybe(rng, 0.2):
         helideck(canvas, rng, 0.1 * length, 0, 0.3 * beam)
-
-
-def paint_barge(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None:
-    """Draw a dumb barge: a box with a hold, or a flat deck with some load."""
-    length, beam = vessel.length_m, vessel.beam_m
-    deck = choose(rng, [*DECKS, (110, 104, 96), (90, 70, 60)])
-    hull(canvas, vessel, rng, shade(deck, 0.7), deck)
-    if maybe(rng, 0.55):
-        canvas.box(-0.44 * length, 0.44 * length, -0.41 * beam, 0.41 * beam, shade(deck, 1.2), 1.0)
-        _open_hold(canvas, rng, (-0.43 * length, 0.43 * length), 0.38 * beam)
-        return
-    for _ in range(int(rng.integers(0, 7))):
-        x, y = rng.uniform(-0.4, 0.3) * length, rng.uniform(-0.35, 0.2) * beam
-        canvas.box(
-            x,
-            x + rng.uniform(2, 0.14 * length + 2),
-            y,
-            y + rng.uniform(1.5, 0.25 * beam + 1.5),
-            choose(rng, [*BOXES, *GOODS]),
-            2.0,
-        )
-    canvas.box(-0.47 * length, -0.45 * length, -0.3 * beam, 0.3 * beam, vary(rng, (90, 86, 80)), 0.8)

@@ -2,125 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from edge.detections import Kind
-from training.synth_canvas import Canvas, Colour, Image, Sun
-from training.synth_cargo import BOXES
+from training.synth_canvas import Sun
 from training.synth_chance import maybe
-from training.synth_fleet import FLEET, Vessel, launch, pick_type
-from training.synth_parts import WHITE, choose
+from training.synth_fleet import launch, pick_type
 from training.synth_sensor import degrade
+from training.synth_settings import Place, surround
+from training.synth_sky import hidden, maybe_sky
 from training.synth_vessels import draw
-from training.synth_water import ground, wake, water
+from training.synth_water import WATERS, water
 
 if TYPE_CHECKING:
     from edge.geometry import Floats
+    from training.synth_canvas import Colour, Image, Sprite
 
-QUAYS: list[Colour] = [(150, 146, 136), (122, 120, 114), (98, 98, 98), (170, 158, 134), (112, 100, 86), (74, 74, 76)]
 _LENGTHS_PX = (20.0, 300.0)
+_HIDDEN = 0.25  # a chip is there to show its vessel: less of it than of a scene's may be under cloud
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the vessel of a chip lies, and in which light."""
-
-    vessel: Vessel
-    at: tuple[float, float]
-    """Its middle, px."""
-    heading: float
-    """Radians from +x towards +y (down)."""
-    gsd_m: float
-    sun: Sun
-
-    @property
-    def ahead(self) -> Floats:
-        """Unit vector (2,) towards the bow."""
-        return np.array([np.cos(self.heading), np.sin(self.heading)])
-
-    @property
-    def right(self) -> Floats:
-        """Unit vector (2,) to starboard."""
-        return np.array([-np.sin(self.heading), np.cos(self.heading)])
-
-
-def _quay(rng: np.random.Generator, image: Image, place: _Place) -> None:
-    """Lay a quay or a finger pier with sheds and boxes on it alongside, in place."""
-    height, width = image.shape[:2]
-    side = float(rng.choice([-1, 1]))
-    normal = place.right * side
-    edge = np.array(place.at) + normal * (place.vessel.beam_m / 2 + float(rng.uniform(0.3, 4))) / place.gsd_m
-    far = 2.0 * (width + height)
-    deep = far if maybe(rng, 0.6) else float(rng.uniform(8, 40)) / place.gsd_m
-    along, across = place.ahead * far, normal * deep
-    shape = np.array([edge - along, edge + along, edge + along + across, edge - along + across])
-    mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [np.rint((shape - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    land = ground(rng, width, height, place.gsd_m, QUAYS[int(rng.integers(len(QUAYS)))])
-    blend = mask[..., None].astype(np.float32) / 255
-    image[:] = (image * (1 - blend) + land * blend).astype(np.uint8)
-    deep_m = min(deep * place.gsd_m, 120.0)
-    canvas = Canvas((width, height), (float(edge[0]), float(edge[1])), place.heading, place.gsd_m, place.sun, 2)
-    for _ in range(int(rng.integers(2, 14))):
-        x, y = rng.uniform(-0.7, 0.7) * place.vessel.length_m, rng.uniform(2, max(deep_m - 4, 3)) * side
-        long, wide = rng.uniform(3, 30), min(rng.uniform(2, 14), deep_m / 3) * side
-        box = np.array([[x, y], [x + long, y], [x + long, y + wide], [x, y + wide]])
-        canvas.solid(box, choose(rng, [*BOXES, *QUAYS, WHITE, WHITE]), float(rng.uniform(2, 10)))
-    canvas.sprite().paste(image, 0, 0)
-
-
-def _jetty(rng: np.random.Generator, image: Image, place: _Place) -> None:
-    """Put a jetty's head alongside, in place: a platform with a trestle to the shore, dolphins, catwalks.
-
-    Ships of every kind get one, so that a jetty is no sign of a tanker to what learns from these chips.
-    """
-    height, width = image.shape[:2]
-    canvas = Canvas((width, height), place.at, place.heading, place.gsd_m, place.sun, 2)
-    side, length = float(rng.choice([-1, 1])), place.vessel.length_m
-    face = side * (place.vessel.beam_m / 2 + float(rng.uniform(1, 4)))
-    concrete = choose(rng, QUAYS)
-
-    def slab(x0: float, x1: float, y0: float, y1: float) -> None:
-        ys = face + side * y0, face + side * y1
-        canvas.solid(np.array([[x0, ys[0]], [x1, ys[0]], [x1, ys[1]], [x0, ys[1]]]), concrete, 4.0)
-
-    half, deep = float(rng.uniform(0.04, 0.12)) * length, float(rng.uniform(0.04, 0.1)) * length
-    slab(-0.6 * length, 0.6 * length, deep * 0.6, deep * 0.6 + max(0.006 * length, 0.6))
-    slab(-half * 0.3, half * 0.3, deep, deep + 3 * length)
-    slab(-half, half, 0, deep)
-    for share, back in ((0.17, 0.0), (0.3, 0.0), (0.45, deep), (0.58, deep)):  # mooring dolphins stand back
-        for end in (-share, share):
-            slab((end - 0.015) * length, (end + 0.015) * length, back, back + 0.03 * length)
-    canvas.under = concrete
-    for x in np.linspace(-half * 0.7, half * 0.7, 4).tolist():
-        inner, outer = np.array([x, face + side * deep * 0.2]), np.array([x, face + side * deep * 0.9])
-        canvas.line(inner, outer, 1.0, choose(rng, [WHITE, (206, 176, 80), (90, 90, 92)]), 8.0)
-    canvas.sprite().paste(image, 0, 0)
-
-
-def _neighbour(rng: np.random.Generator, image: Image, place: _Place) -> None:
-    """Put another hull of any kind alongside, in place: rafted, or a bunker ship or a tug."""
-    other = launch(rng, str(rng.choice(list(FLEET))), max(place.vessel.length_m * float(rng.uniform(0.25, 1.1)), 10.0))
-    apart = ((place.vessel.beam_m + other.beam_m) / 2 + float(rng.uniform(0.8, 5))) / place.gsd_m
-    slide = float(rng.uniform(-0.3, 0.3)) * place.vessel.length_m / place.gsd_m
-    x, y = (place.at + place.right * float(rng.choice([-1, 1])) * apart + place.ahead * slide).tolist()
-    sprite, _ = draw(rng, other, place.gsd_m, place.heading + float(rng.choice([0, np.pi])), place.sun)
-    height, width = sprite.alpha.shape
-    sprite.paste(image, round(x) - width // 2, round(y) - height // 2)
-
-
-def _under_way(rng: np.random.Generator, image: Image, place: _Place) -> None:
-    """Draw a wake, in place."""
-    length, beam = place.vessel.length_m / place.gsd_m, place.vessel.beam_m / place.gsd_m
-    x, y = (place.at - place.ahead * length / 2).tolist()
-    wake(rng, image, (x, y), place.heading, length, beam)
-
-
-_SETTINGS = ((0.22, _quay), (0.13, _jetty), (0.15, _neighbour), (0.15, _under_way))  # the rest: open water
+def _alike(sprite: Sprite) -> Colour:
+    """The natural colour of water that is nearest to a vessel's: against it the hull is hard to see."""
+    alpha = float(sprite.alpha.sum()) / 255
+    mean = sprite.rgb.reshape(-1, 3).sum(0, dtype=np.float64) / max(alpha, 1.0)
+    return WATERS[int(np.argmin(np.abs(np.array(WATERS) - mean).sum(1)))]
 
 
 def render_chip(rng: np.random.Generator, kind: Kind | int) -> tuple[Image, Floats]:
@@ -147,12 +55,11 @@ def render_chip(rng: np.random.Generator, kind: Kind | int) -> tuple[Image, Floa
     low = np.floor(corners.min(0)).astype(int) - margin
     width, height = (np.ceil(corners.max(0)).astype(int) + margin - low).tolist()
     corners = corners - low
-    image = water(rng, width, height, gsd_m)
-    place = _Place(vessel, (float(corners[:, 0].mean()), float(corners[:, 1].mean())), heading, gsd_m, sun)
-    chance = float(rng.random())
-    for share, setting in _SETTINGS:
-        if 0 <= chance < share:
-            setting(rng, image, place)
-        chance -= share
+    image = water(rng, width, height, gsd_m, _alike(sprite) if maybe(rng, 0.1) else None)
+    place = Place(vessel, (float(corners[:, 0].mean()), float(corners[:, 1].mean())), heading, gsd_m, sun)
+    surround(rng, image, place)
     sprite.paste(image, int(-low[0]), int(-low[1]))
-    return degrade(rng, image, min(1.0, 0.3 + length_px / 100)), corners
+    sky = maybe_sky(rng, (width, height), gsd_m, sun)
+    if sky is not None and hidden(sky, corners[None])[0] <= _HIDDEN:
+        image = sky.over(image)
+    return degrade(rng, image, gsd_m, min(1.0, 0.3 + length_px / 100)), corners

@@ -1,9 +1,17 @@
 """The fleet: which vessels there are, how long and how wide they are, and the outline of their hulls.
 
-Proportions follow generally known figures of merchant ships: a VLCC is about 333 x 60 m, a Suezmax 274 x 48, an
-Aframax 245 x 42 to 44, an MR product tanker 183 x 32, an LR1 or Panamax bulker 225 x 32.2 (the old Panama lock),
-a Capesize 292 x 45, a Handysize 180 x 30, an LNG carrier 290 x 46 to 49 (Q-Max 345 x 54), a Panamax container ship
-294 x 32.2, a car carrier 200 x 32, an inland motor vessel 110 x 11.4, a destroyer 155 x 20, a harbour tug 30 x 11.
+Proportions follow public figures, rounded. Tankers by class, as MAN's "Propulsion Trends in Tankers" divides them: a
+VLCC of about 333 x 60 m, a Suezmax of 274 x 48, an Aframax ("crude") of 245 x 42 to 44, an MR product tanker of 183 x
+32. Many hulls are as wide as a lock lets them be: the Panama Canal Authority's limits for the old locks are 294.1 x
+32.3 m, those of the St. Lawrence Seaway 225.5 x 23.8 m, and CEMT class Va, the great Rhine ship, is 110 x 11.4 m. Gas:
+LNG with spheres 290 x 49, with membranes 295 x 46, Q-Flex 315 x 50 and Q-Max 345 x 53.8 (Qatar's), LPG from 90 m with
+pressure tanks to 230 x 36.6, the "very large gas carrier". Others: a Capesize 292 x 45, a Handysize bulker 180 x 30, a
+car carrier 200 x 32 to 38, a destroyer 155 x 20, a harbour tug 30 x 11, North Sea pontoons 300 x 90 and 400 x 100 feet.
+
+A tank barge counts as a tanker: it has no engine, but for MARPOL a ship is a vessel "of any type whatsoever" and an oil
+tanker one that is built to carry oil in bulk, and its deck is a small tanker's: calling it "other" would teach that a
+manifold and pipes mean nothing. Sets that label barges apart may disagree, so it is kept rare. A barge that carries
+pipes as goods is no tanker, however much its deck looks like a pipe rack from afar.
 """
 
 from __future__ import annotations
@@ -14,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.detections import Kind
+from training.synth_chance import maybe
 
 if TYPE_CHECKING:
     from edge.geometry import Floats
@@ -29,8 +38,8 @@ class Build:
     """Shortest and longest, metres over all."""
     slender: tuple[float, float]
     """Length over beam: range."""
-    freeboard: float
-    """Height of the deck over the water, as a share of the beam."""
+    freeboard: tuple[float, float]
+    """Height of the deck over the water as a share of the beam: laden, and in ballast."""
     entrance: tuple[float, float]
     """Share of the length that the narrowing bow takes: range."""
     bow: float
@@ -39,27 +48,44 @@ class Build:
     """Width of the stern as a share of the beam: range."""
     weight: float = 1.0
     """How often it is met among its kind."""
+    beams_m: tuple[float, ...] = ()
+    """Widths that locks or habit give to many of them, metres."""
 
 
 FLEET: dict[str, Build] = {
-    "vlcc": Build(Kind.TANKER, (300, 340), (5.4, 5.7), 0.2, (0.07, 0.12), 2.3, (0.45, 0.75), 1.0),
-    "crude": Build(Kind.TANKER, (225, 290), (5.4, 5.9), 0.2, (0.08, 0.13), 2.2, (0.45, 0.8), 1.5),
-    "product": Build(Kind.TANKER, (140, 230), (5.5, 7.1), 0.22, (0.09, 0.15), 2.1, (0.5, 0.85), 2.5),
-    "chemical": Build(Kind.TANKER, (80, 185), (5.6, 6.6), 0.22, (0.1, 0.17), 2.0, (0.55, 0.9), 2.0),
-    "bunker": Build(Kind.TANKER, (40, 100), (4.8, 6.3), 0.18, (0.12, 0.2), 1.9, (0.6, 0.95), 1.0),
-    "lng": Build(Kind.TANKER, (265, 340), (5.8, 6.4), 0.32, (0.12, 0.18), 1.8, (0.5, 0.8), 0.6),
-    "bulker": Build(Kind.OTHER, (120, 300), (5.8, 7.1), 0.22, (0.08, 0.14), 2.1, (0.5, 0.85), 3.0),
-    "container": Build(Kind.OTHER, (120, 340), (6.0, 8.8), 0.3, (0.16, 0.26), 1.55, (0.75, 1.0), 2.0),
-    "cargo": Build(Kind.OTHER, (65, 190), (5.6, 7.0), 0.22, (0.12, 0.2), 1.8, (0.65, 0.95), 2.0),
-    "coaster": Build(Kind.OTHER, (55, 135), (6.2, 10.5), 0.12, (0.07, 0.14), 1.9, (0.6, 0.95), 1.5),
-    "roro": Build(Kind.OTHER, (110, 240), (5.8, 7.4), 0.7, (0.1, 0.2), 1.9, (0.85, 1.0), 1.0),
-    "passenger": Build(Kind.OTHER, (40, 330), (5.5, 8.8), 0.55, (0.18, 0.28), 1.5, (0.75, 1.0), 1.0),
-    "naval": Build(Kind.OTHER, (50, 180), (7.4, 9.8), 0.3, (0.35, 0.5), 1.25, (0.6, 0.9), 1.2),
-    "supply": Build(Kind.OTHER, (50, 95), (3.9, 4.8), 0.22, (0.18, 0.26), 1.8, (0.85, 1.0), 0.8),
-    "tug": Build(Kind.OTHER, (18, 38), (2.4, 3.3), 0.2, (0.25, 0.4), 2.0, (0.7, 0.95), 1.0),
-    "barge": Build(Kind.OTHER, (30, 110), (3.0, 5.5), 0.18, (0.02, 0.08), 2.5, (0.9, 1.0), 1.0),
-    "fishing": Build(Kind.OTHER, (10, 60), (3.0, 4.3), 0.3, (0.3, 0.45), 1.6, (0.7, 1.0), 1.0),
-    "yacht": Build(Kind.OTHER, (10, 60), (3.3, 5.0), 0.3, (0.45, 0.65), 1.5, (0.75, 0.95), 0.8),
+    "vlcc": Build(Kind.TANKER, (300, 340), (5.4, 5.7), (0.13, 0.34), (0.07, 0.12), 2.3, (0.45, 0.75), 1.0),
+    "suezmax": Build(Kind.TANKER, (262, 288), (5.5, 6.0), (0.13, 0.32), (0.08, 0.12), 2.25, (0.45, 0.8), 0.8),
+    "shuttle": Build(Kind.TANKER, (235, 285), (5.5, 6.2), (0.14, 0.32), (0.08, 0.13), 2.2, (0.45, 0.8), 0.4),
+    "crude": Build(Kind.TANKER, (225, 262), (5.4, 5.9), (0.14, 0.32), (0.08, 0.13), 2.2, (0.45, 0.8), 1.0),
+    "product": Build(Kind.TANKER, (140, 230), (5.5, 7.1), (0.16, 0.36), (0.09, 0.15), 2.1, (0.5, 0.85), 2.5, (32.2,)),
+    "chemical": Build(Kind.TANKER, (80, 185), (5.6, 6.6), (0.14, 0.34), (0.1, 0.17), 2.0, (0.55, 0.9), 2.0),
+    "bunker": Build(Kind.TANKER, (40, 100), (4.8, 6.3), (0.1, 0.28), (0.12, 0.2), 1.9, (0.6, 0.95), 1.0),
+    "lng": Build(Kind.TANKER, (265, 300), (5.5, 6.2), (0.3, 0.34), (0.12, 0.18), 1.8, (0.5, 0.8), 0.4),
+    "membrane": Build(Kind.TANKER, (265, 345), (5.8, 6.45), (0.32, 0.38), (0.12, 0.18), 1.8, (0.5, 0.8), 0.4),
+    "lpg": Build(Kind.TANKER, (90, 232), (5.3, 6.5), (0.22, 0.36), (0.1, 0.18), 1.9, (0.5, 0.85), 0.8, (36.6,)),
+    "tank_barge": Build(Kind.TANKER, (45, 160), (3.4, 6.0), (0.06, 0.24), (0.02, 0.08), 2.5, (0.9, 1.0), 0.35),
+    "bulker": Build(
+        Kind.OTHER, (120, 300), (5.8, 7.1), (0.15, 0.36), (0.08, 0.14), 2.1, (0.5, 0.85), 3.0, (32.2, 45.0)
+    ),
+    "laker": Build(Kind.OTHER, (180, 225), (8.8, 9.6), (0.16, 0.34), (0.03, 0.06), 2.3, (0.8, 1.0), 0.35, (23.7,)),
+    "container": Build(Kind.OTHER, (120, 340), (6.0, 9.2), (0.24, 0.36), (0.16, 0.26), 1.55, (0.75, 1.0), 2.0, (32.2,)),
+    "cargo": Build(Kind.OTHER, (65, 190), (5.6, 7.0), (0.14, 0.34), (0.12, 0.2), 1.8, (0.65, 0.95), 2.0),
+    "reefer": Build(Kind.OTHER, (100, 170), (5.8, 7.0), (0.22, 0.36), (0.16, 0.24), 1.7, (0.65, 0.9), 0.6),
+    "coaster": Build(
+        Kind.OTHER, (55, 135), (6.2, 10.5), (0.06, 0.24), (0.07, 0.14), 1.9, (0.6, 0.95), 1.5, (9.5, 11.4)
+    ),
+    "roro": Build(Kind.OTHER, (110, 240), (5.8, 7.4), (0.62, 0.72), (0.1, 0.2), 1.9, (0.85, 1.0), 0.7),
+    "car_carrier": Build(Kind.OTHER, (165, 232), (5.3, 7.1), (0.78, 0.9), (0.08, 0.15), 2.1, (0.88, 1.0), 0.7, (32.2,)),
+    "passenger": Build(Kind.OTHER, (40, 330), (5.5, 8.8), (0.52, 0.58), (0.18, 0.28), 1.5, (0.75, 1.0), 1.0),
+    "naval": Build(Kind.OTHER, (50, 180), (7.4, 9.8), (0.27, 0.33), (0.35, 0.5), 1.25, (0.6, 0.9), 1.2),
+    "supply": Build(Kind.OTHER, (50, 95), (3.9, 4.8), (0.14, 0.3), (0.18, 0.26), 1.8, (0.85, 1.0), 0.8),
+    "tug": Build(Kind.OTHER, (18, 38), (2.4, 3.3), (0.18, 0.22), (0.25, 0.4), 2.0, (0.7, 0.95), 1.0),
+    "barge": Build(Kind.OTHER, (30, 110), (3.0, 5.5), (0.06, 0.26), (0.02, 0.08), 2.5, (0.9, 1.0), 0.8),
+    "pipe_barge": Build(
+        Kind.OTHER, (50, 125), (3.0, 4.2), (0.06, 0.18), (0.02, 0.08), 2.5, (0.9, 1.0), 0.5, (27.4, 30.5)
+    ),
+    "fishing": Build(Kind.OTHER, (10, 60), (3.0, 4.3), (0.25, 0.35), (0.3, 0.45), 1.6, (0.7, 1.0), 1.0),
+    "yacht": Build(Kind.OTHER, (10, 60), (3.3, 5.0), (0.27, 0.33), (0.45, 0.65), 1.5, (0.75, 0.95), 0.8),
 }
 
 
@@ -73,6 +99,8 @@ class Vessel:
     """Length over all."""
     beam_m: float
     """Greatest width."""
+    laden: float = 0.5
+    """0 in ballast, riding high, to 1 down to its marks."""
 
     @property
     def build(self) -> Build:
@@ -81,8 +109,9 @@ class Vessel:
 
     @property
     def deck_m(self) -> float:
-        """Height of the deck over the water, metres; laden or in ballast is not told."""
-        return max(self.build.freeboard * self.beam_m, 0.8)
+        """Height of the deck over the water, metres."""
+        full, light = self.build.freeboard
+        return max((light + (full - light) * self.laden) * self.beam_m, 0.8)
 
 
 def pick_type(rng: np.random.Generator, kind: Kind) -> str:
@@ -93,7 +122,9 @@ def pick_type(rng: np.random.Generator, kind: Kind) -> str:
 
 
 def launch(rng: np.random.Generator, name: str, length_m: float | None = None) -> Vessel:
-    """A vessel of a type, of the given or a drawn length; its beam follows from the type's proportions.
+    """A vessel of a type, of the given or a drawn length, rather laden or in ballast than in between.
+
+    Its beam follows from the type's proportions, and is often one of the type's usual beams.
 
     Raises:
         ValueError: there is no such type, or the length is not positive.
@@ -103,7 +134,11 @@ def launch(rng: np.random.Generator, name: str, length_m: float | None = None) -
         raise ValueError(msg)
     build = FLEET[name]
     length = float(rng.uniform(*build.length_m)) if length_m is None else float(length_m)
-    return Vessel(name, length, length / float(rng.uniform(*build.slender)))
+    beam = length / float(rng.uniform(*build.slender))
+    usual = [b for b in build.beams_m if build.slender[0] <= length / b <= build.slender[1]]
+    if usual and maybe(rng, 0.5):
+        beam = usual[int(rng.integers(len(usual)))]
+    return Vessel(name, length, beam, float(rng.beta(0.5, 0.5)))
 
 
 def outline(rng: np.random.Generator, vessel: Vessel) -> Floats:

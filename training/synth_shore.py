@@ -12,11 +12,13 @@ from training.synth_chance import maybe
 from training.synth_parts import choose
 from training.synth_site import Site, rectangle
 from training.synth_terminal import CONCRETE, GRASS, apron, container_yard, jetty, road, sheds, tank_farm
+from training.synth_works import pontoons
 
 if TYPE_CHECKING:
     from edge.geometry import Floats
 
 _APRON_M = 46.0
+_DRY = ("bulker", "cargo", "bulker", "cargo", "roro", "car_carrier", "reefer", "passenger", "naval", "pipe_barge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Shore:
     """Feet (u, v) of quay cranes, to be drawn over the ships."""
     seaward_v: float = 0.0
     """Beyond this line the water is open."""
+    line_v: float = 0.0
+    """Where land ends and water begins."""
 
 
 def _bank_edge(rng: np.random.Generator, u: tuple[float, float], v: float) -> Floats:
@@ -96,7 +100,7 @@ def _cargo_quay(site: Site, rng: np.random.Generator, u: tuple[float, float], v:
             shore.cranes.extend((float(x), v) for x in np.arange(start + 60, stop - 30, 85.0))
         else:
             sheds(site, rng, (start, stop), (back - 40, v - _APRON_M - 20))
-        types = ("container",) if trade == "container" else ("bulker", "cargo", "roro", "passenger", "naval")
+        types = ("container",) if trade == "container" else _DRY
         shore.berths.append(Berth((start + 8, stop - 8), v + 4, Kind.OTHER, types))
     shore.seaward_v = max(shore.seaward_v, v + 90)
 
@@ -114,6 +118,9 @@ def _basin(
     for start in np.arange(v - depth_m + 55, v - 25, 62.0).tolist():
         pier = rectangle(u[0], u[0] + (u[1] - u[0]) * 0.6, start, start + 5)
         site.area(rng, pier, choose(rng, [(150, 140, 124), (170, 168, 162)]))
+        if maybe(rng, 0.3):  # small boats only, and they are out
+            pontoons(site, rng, (u[0] + 6, u[0] + (u[1] - u[0]) * 0.58), start + 2.5)
+            continue
         for side, edge in ((1, start + 5), (-1, start)):
             shore.berths.append(Berth((u[0] + 6, u[0] + (u[1] - u[0]) * 0.58), edge, Kind.OTHER, small, side))
     sheds(site, rng, (u[0] - 5, u[1] + 5), (v - depth_m - 160, v - depth_m - 30))
@@ -137,7 +144,7 @@ def build_shore(site: Site, rng: np.random.Generator) -> Shore:
     """Build land and terminal on the side of negative v, in place."""
     long, deep = site.extent_m
     v = -deep * float(rng.uniform(0.12, 0.2))
-    shore = Shore(seaward_v=v + 60)
+    shore = Shore(seaward_v=v + 60, line_v=v)
     stretches = _stretches(site, rng)
     edge: list[Floats] = [np.array([[-long, v]])]
     basins = []

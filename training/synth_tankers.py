@@ -1,4 +1,7 @@
-"""Tankers: a flat deck with a pipe rack along the middle, a manifold across it amidships, tank hatches, house aft."""
+"""Tankers for oil and chemicals.
+
+A flat deck with a pipe rack along the middle, a manifold across it amidships, tank hatches, the house aft.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,7 @@ DECKS: list[Colour] = [
     (178, 168, 148),  # buff
     (72, 92, 112),  # blue grey
 ]
+PALE: list[Colour] = [(206, 202, 190), (216, 206, 186), (192, 198, 198), (198, 184, 178)]  # sun-bleached or near white
 PIPES: list[Colour] = [
     (196, 192, 182),
     (150, 148, 142),
@@ -50,7 +54,7 @@ PIPES: list[Colour] = [
 ]
 
 
-def _pipe_rack(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: tuple[float, float]) -> float:
+def pipe_rack(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: tuple[float, float]) -> float:
     """Pipes and a catwalk fore and aft along the middle; gives half the width of the rack, m."""
     half = vessel.beam_m * float(rng.uniform(0.035, 0.1))
     if maybe(rng, 0.75):
@@ -76,7 +80,7 @@ def _pipe_rack(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: t
     return half
 
 
-def _manifold(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, x: float) -> None:
+def manifold(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, x: float) -> None:
     """Crossing pipes from rail to rail at station x with drip trays at their ends and one or two hose cranes."""
     beam = vessel.beam_m
     count = int(rng.integers(3, 7))
@@ -107,7 +111,7 @@ def _manifold(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, x: float
         crane(canvas, rng, (x + float(rng.uniform(-1, 1)) * half, rail * beam * 0.2), (boom, lean), size)
 
 
-def _tank_tops(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: tuple[float, float]) -> None:
+def tank_tops(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: tuple[float, float]) -> None:
     """Hatches, vents and cleaning openings of the cargo tanks, in pairs along both sides."""
     beam = vessel.beam_m
     pairs = int(rng.integers(9, 17)) if vessel.name == "chemical" else int(rng.integers(5, 9))
@@ -134,61 +138,42 @@ def _tank_tops(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: t
                 canvas.box(*span, y0 - wide, y0 + wide, tone)
 
 
-def _spheres(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: tuple[float, float]) -> None:
-    """Spherical gas tanks, lit on the side of the sun."""
-    count = int(rng.integers(4, 6))
-    radius = min((span[1] - span[0]) / count / 2.12, 0.47 * vessel.beam_m)
-    pitch = (span[1] - span[0]) / count
-    light = np.array([-canvas.sun_ahead, -canvas.sun_right])
-    light /= max(float(np.hypot(*light)), 0.6)
-    paint = choose(rng, [(214, 210, 200), (196, 150, 110), (150, 160, 170)])
-    for i in range(count):
-        x = span[0] + (i + 0.5) * pitch
-        canvas.disc(x, 0, radius, shade(paint, 0.62), radius * 0.8)
-        for step in range(1, 6):
-            dx, dy = light * radius * 0.11 * step
-            canvas.disc(x + dx, dy, radius * (1 - 0.15 * step), shade(paint, 0.62 + 0.1 * step))
-    canvas.box(*span, -1.2, 1.2, (190, 188, 182), 2.0)
+def _bow_loading(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, bow: float) -> None:
+    """What a shuttle tanker takes oil in by, far from any jetty: a loading house on its bow, a helideck behind it."""
+    length, beam = vessel.length_m, vessel.beam_m
+    canvas.box(bow + 0.012 * length, bow + 0.04 * length, -0.16 * beam, 0.16 * beam, vary(rng, WHITE), 6.0)
+    canvas.box(bow + 0.04 * length, bow + 0.055 * length, -0.05 * beam, 0.05 * beam, choose(rng, PIPES), 3.0)
+    helideck(canvas, rng, bow - 0.06 * length, float(rng.choice([-1, 0, 1])) * 0.18 * beam, 0.22 * beam)
 
 
-def _trunk(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: tuple[float, float]) -> None:
-    """The raised trunk deck of a membrane gas carrier."""
-    half = vessel.beam_m * float(rng.uniform(0.3, 0.38))
-    tone = shade(canvas.under, float(rng.uniform(1.05, 1.25)))
-    canvas.box(*span, -half, half, tone, 6.0)
-    canvas.under = tone
+def _fittings(canvas: Canvas, vessel: Vessel, rng: np.random.Generator, span: tuple[float, float]) -> None:
+    """All that stands on a tanker's deck between the house and the forecastle."""
+    length, beam = vessel.length_m, vessel.beam_m
+    middle = float(rng.uniform(-0.05, 0.06)) * length
+    tank_tops(canvas, vessel, rng, span)
+    pipe_rack(canvas, vessel, rng, span)
+    manifold(canvas, vessel, rng, middle)
+    if length > 140 and maybe(rng, 0.35):  # noqa: PLR2004 - smaller ones have no room
+        side = float(rng.choice([-1, 1])) * 0.27 * beam
+        helideck(canvas, rng, middle + float(rng.choice([-0.16, 0.17])) * length, side, 0.14 * beam)
+    if maybe(rng, 0.4):  # a small deck house or store ahead of the accommodation
+        x = span[0] + 0.04 * length
+        canvas.box(x, x + 0.02 * length, -0.16 * beam, 0.05 * beam, vary(rng, WHITE), 3.0)
 
 
 def paint_tanker(canvas: Canvas, vessel: Vessel, rng: np.random.Generator) -> None:
-    """Draw a tanker of any type."""
-    length, beam = vessel.length_m, vessel.beam_m
-    deck = choose(rng, DECKS)
+    """Draw a tanker for oil or chemicals; now and then a pale one, or one whose fittings are painted like its deck."""
+    length = vessel.length_m
+    deck = choose(rng, PALE if maybe(rng, 0.12) else DECKS)
     side = choose(rng, HULLS) if maybe(rng, 0.7) else shade(deck, float(rng.uniform(1.2, 1.6)))
     hull(canvas, vessel, rng, side, deck)
-    front = -length / 2 + 0.17 * length
     bow = forecastle(canvas, vessel, rng, deck)
-    span = (front, bow - 0.015 * length)
+    span = (-length / 2 + 0.17 * length, bow - 0.015 * length)
     if maybe(rng, 0.6):
         frames(canvas, vessel, rng, span, deck)
-    spheres = vessel.name == "lng" and maybe(rng, 0.6)
-    if spheres:
-        _spheres(canvas, vessel, rng, span)
-    else:
-        if vessel.name == "lng":
-            _trunk(canvas, vessel, rng, span)
-        middle = float(rng.uniform(-0.05, 0.06)) * length
-        _tank_tops(canvas, vessel, rng, span)
-        _pipe_rack(canvas, vessel, rng, span)
-        _manifold(canvas, vessel, rng, middle)
-        if length > 140 and maybe(rng, 0.35):  # noqa: PLR2004 - smaller ones have no room
-            helideck(
-                canvas,
-                rng,
-                middle + float(rng.choice([-0.16, 0.17])) * length,
-                float(rng.choice([-1, 1])) * 0.27 * beam,
-                0.14 * beam,
-            )
-        if maybe(rng, 0.4):  # a small deck house or store ahead of the accommodation
-            x = front + 0.04 * length
-            canvas.box(x, x + 0.02 * length, -0.16 * beam, 0.05 * beam, vary(rng, WHITE), 3.0)
+    _fittings(canvas, vessel, rng, span)
+    if vessel.name == "shuttle":
+        _bow_loading(canvas, vessel, rng, bow)
+    if maybe(rng, 0.2):
+        canvas.mute(float(rng.uniform(0.3, 0.7)))
     aft_house(canvas, vessel, rng)

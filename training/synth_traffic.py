@@ -15,7 +15,7 @@ from training.synth_fleet import FLEET, Vessel, launch, pick_type
 from training.synth_vessels import corners_at
 
 if TYPE_CHECKING:
-    from training.synth_shore import Berth
+    from training.synth_shore import Berth, Shore
     from training.synth_site import Site
 
 _MARGIN_PX = 3.0
@@ -36,6 +36,14 @@ class Placed:
     """Its box (4, 2) px."""
     under_way: bool = False
     """Whether it draws a wake."""
+
+
+def _oil_tanker(length_m: float) -> str:
+    """The class of an oil tanker of that length."""
+    for name in ("vlcc", "suezmax", "crude", "product"):
+        if length_m >= FLEET[name].length_m[0]:
+            return name
+    return "bunker"
 
 
 @dataclass(slots=True)
@@ -153,11 +161,38 @@ class Traffic:
         room = min(self.site.size) * self.site.gsd_m
         for _ in range(_TRIES):
             length = float(min(rng.uniform(225, 330), 0.5 * room))
-            name = "vlcc" if length > 300 else "crude" if length > 225 else "product" if length > 140 else "bunker"  # noqa: PLR2004
+            name = _oil_tanker(length)
             if not self.roam(rng, launch(rng, name, length), wind, 60.0):
                 return False
-            guest = launch(rng, "crude" if length > 240 else name, length * float(rng.uniform(0.72, 0.98)))  # noqa: PLR2004
-            if self.raft(rng, self.placed[-1], guest):
+            smaller = length * float(rng.uniform(0.72, 0.98))
+            if self.raft(rng, self.placed[-1], launch(rng, _oil_tanker(smaller), smaller)):
                 return True
             self.placed.pop()
         return False
+
+
+def populate(rng: np.random.Generator, traffic: Traffic, shore: Shore | None, amount: float) -> None:
+    """Berth, anchor and send off vessels: about `amount` times what fits a busy roadstead."""
+    site = traffic.site
+    wind = float(rng.uniform(0, 2 * np.pi))
+    traffic.transfer(rng, wind)
+    for berth in shore.berths if shore else ():
+        if maybe(rng, 0.85):  # some jetties and quays are empty, pipes and all
+            traffic.moor(rng, berth)
+    area_km2 = site.size[0] * site.size[1] * site.gsd_m**2 / 1e6
+    anchored, moving, small = (max(1, round(amount * area_km2 * n)) for n in (1.5, 0.8, 1.5))
+    room = 0.45 * min(site.size) * site.gsd_m
+    for i in range(anchored):
+        name = pick_type(rng, Kind.TANKER if i % 2 == 0 else Kind.OTHER)
+        low, high = FLEET[name].length_m
+        if low < room:
+            traffic.roam(rng, launch(rng, name, float(rng.uniform(low, min(high, room)))), wind, 90.0)
+    for names, count in (
+        (("product", "cargo", "coaster", "supply", "tug", "bunker"), moving),
+        (("tug", "fishing", "yacht"), small),
+    ):
+        for _ in range(count):
+            vessel = launch(rng, str(rng.choice(names)))
+            still = maybe(rng, 0.4)
+            if vessel.length_m < room and vessel.length_m / site.gsd_m > 6:  # noqa: PLR2004 - px, less is no vessel
+                traffic.roam(rng, vessel, wind if still and names[0] == "tug" else None, 20.0)

@@ -7,25 +7,43 @@ from collections.abc import Callable
 import numpy as np
 
 from edge.geometry import Floats, to_corners
+from training.synth_barges import paint_barge, paint_pipe_barge, paint_tank_barge
+from training.synth_bulk import paint_bulker, paint_laker
 from training.synth_canvas import Canvas, Sprite, Sun
-from training.synth_cargo import paint_barge, paint_bulker, paint_cargo, paint_coaster, paint_container, paint_roro
+from training.synth_cargo import (
+    paint_car_carrier,
+    paint_cargo,
+    paint_coaster,
+    paint_container,
+    paint_reefer,
+    paint_roro,
+)
 from training.synth_craft import paint_fishing, paint_naval, paint_passenger, paint_supply, paint_tug, paint_yacht
 from training.synth_fleet import FLEET, Vessel, launch
+from training.synth_gas import paint_lng, paint_lpg, paint_membrane
 from training.synth_tankers import paint_tanker
 
 Painter = Callable[[Canvas, Vessel, np.random.Generator], None]
 
 _PAINTERS: dict[str, Painter] = {
+    "lng": paint_lng,
+    "membrane": paint_membrane,
+    "lpg": paint_lpg,
+    "tank_barge": paint_tank_barge,
     "bulker": paint_bulker,
+    "laker": paint_laker,
     "container": paint_container,
     "cargo": paint_cargo,
+    "reefer": paint_reefer,
     "coaster": paint_coaster,
     "roro": paint_roro,
+    "car_carrier": paint_car_carrier,
     "passenger": paint_passenger,
     "naval": paint_naval,
     "supply": paint_supply,
     "tug": paint_tug,
     "barge": paint_barge,
+    "pipe_barge": paint_pipe_barge,
     "fishing": paint_fishing,
     "yacht": paint_yacht,
 }
@@ -52,7 +70,7 @@ def draw(
 
     `shift` (x, y), 0 to 1 px, moves it within its pixel.
     """
-    reach = 0.9 * vessel.beam_m * sun.per_m + 2  # shadows of masts and houses
+    reach = (vessel.deck_m + 0.6 * vessel.beam_m) * sun.per_m + 2  # shadows of masts and houses
     box = corners_at(vessel, (0, 0), heading, gsd_m)
     width, height = np.ceil(np.ptp(box, axis=0) + 2 * min(reach / gsd_m, 200) + 4).astype(int).tolist()
     centre = (width // 2 + shift[0], height // 2 + shift[1])

@@ -31,6 +31,7 @@ WATERS: list[Colour] = [
     (96, 104, 108),  # overcast grey
 ]
 _TILE = 512
+_FOAM_M = 6.0  # larger pixels average breaking waves away
 
 
 def tint(rng: np.random.Generator, colour: Colour, spread: float = 5.0) -> NDArray[np.float64]:
@@ -65,6 +66,25 @@ def waves(rng: np.random.Generator, size: int, gsd_m: float) -> Plane:
     return np.asarray(field / max(float(field.std()), 1e-12), np.float32)
 
 
+def whitecaps(rng: np.random.Generator, image: Image, gsd_m: float, cover: float) -> None:
+    """Break waves all over a picture of water, in place: short streaks along their crests, `cover` their share of it.
+
+    A wind of 10 m/s whitens 1 % of the sea, one of 17 m/s 6 % (3.84e-6 U^3.41: Monahan and O'Muircheartaigh, 1980).
+    """
+    height, width = image.shape[:2]
+    size_m2 = float(rng.uniform(6, 30))
+    count = int(min(cover * height * width * gsd_m**2 / size_m2, height * width / 8))
+    spots = rng.integers(0, height * width, count)
+    strength = rng.uniform(0.3, 1.0, count) * min(size_m2 / gsd_m**2, 1.0)
+    plane = np.bincount(spots, strength, height * width).reshape(height, width).astype(np.float32)
+    turn, long = float(rng.uniform(0, np.pi)), float(np.clip(size_m2**0.5 * 0.8 / gsd_m, 0.5, 5))
+    x, y = np.meshgrid(np.arange(-7, 8), np.arange(-7, 8))
+    ahead, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    streak = np.exp(-((ahead / long) ** 2) / 2 - (across / max(0.3 * long, 0.5)) ** 2 / 2).astype(np.float32)
+    foam = np.minimum(cv2.filter2D(plane, -1, streak, borderType=cv2.BORDER_REFLECT), 0.9)[..., None]
+    image[:] = (image + (np.array([226, 232, 232], np.float32) - image) * foam).astype(np.uint8)
+
+
 def water(rng: np.random.Generator, width: int, height: int, gsd_m: float, base: Colour | None = None) -> Image:
     """Open water, uint8 RGB (height, width, 3)."""
     colour = tint(rng, base or WATERS[int(rng.integers(len(WATERS)))])
@@ -85,7 +105,10 @@ def water(rng: np.random.Generator, width: int, height: int, gsd_m: float, base:
         level = float(rng.uniform(1.4, 2.8))
         image += (np.maximum(sea - level, 0) * float(rng.uniform(15, 90)))[..., None]
     image += cloudiness(rng, width, height, 90 / gsd_m)[..., None] * np.float32(calm * 14)
-    return np.asarray(np.clip(image, 0, 255), np.uint8)
+    sea_now = np.asarray(np.clip(image, 0, 255), np.uint8)
+    if maybe(rng, 0.12) and gsd_m < _FOAM_M:
+        whitecaps(rng, sea_now, gsd_m, float(np.exp(rng.uniform(np.log(0.001), np.log(0.03)))))
+    return sea_now
 
 
 def ground(rng: np.random.Generator, width: int, height: int, gsd_m: float, base: Colour) -> Image:

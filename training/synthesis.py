@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import rasterio
 from rasterio.crs import CRS
@@ -24,15 +23,17 @@ from rasterio.transform import Affine
 
 from edge.detections import Kind
 from training.synth_canvas import Image, Sun
-from training.synth_chance import maybe
 from training.synth_chips import render_chip
-from training.synth_fleet import FLEET, launch, pick_type
-from training.synth_shore import Shore, build_shore
+from training.synth_fleet import FLEET
+from training.synth_sensor import clear_day
+from training.synth_shore import build_shore
 from training.synth_site import Site
+from training.synth_sky import HIDDEN, hidden, maybe_sky
 from training.synth_terminal import quay_crane
-from training.synth_traffic import Traffic
+from training.synth_traffic import Traffic, populate
 from training.synth_vessels import draw, render_vessel
 from training.synth_water import wake, water
+from training.synth_works import build_works
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ _SHORE_FROM_M = 450.0  # smaller pictures are open water
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendered:
-    """A scene and all the vessels in it."""
+    """A scene and all the vessels that can be seen in it."""
 
     image: Image
     """Uint8 RGB with shape (height, width, 3)."""
@@ -66,43 +67,6 @@ class Rendered:
     """Metres a pixel."""
     seed: int
     """What it was drawn from."""
-
-
-def _populate(rng: np.random.Generator, traffic: Traffic, shore: Shore | None, amount: float) -> None:
-    """Berth, anchor and send off vessels: about `amount` times what fits a busy roadstead."""
-    site = traffic.site
-    wind = float(rng.uniform(0, 2 * np.pi))
-    traffic.transfer(rng, wind)
-    for berth in shore.berths if shore else ():
-        if maybe(rng, 0.92 if berth.kind == Kind.TANKER else 0.85):
-            traffic.moor(rng, berth)
-    area_km2 = site.size[0] * site.size[1] * site.gsd_m**2 / 1e6
-    anchored, moving, small = (max(1, round(amount * area_km2 * n)) for n in (1.5, 0.8, 1.5))
-    room = 0.45 * min(site.size) * site.gsd_m
-    for i in range(anchored):
-        name = pick_type(rng, Kind.TANKER if i % 2 == 0 else Kind.OTHER)
-        low, high = FLEET[name].length_m
-        if low < room:
-            traffic.roam(rng, launch(rng, name, float(rng.uniform(low, min(high, room)))), wind, 90.0)
-    for names, count in (
-        (("product", "cargo", "coaster", "supply", "tug", "bunker"), moving),
-        (("tug", "fishing", "yacht"), small),
-    ):
-        for _ in range(count):
-            vessel = launch(rng, str(rng.choice(names)))
-            still = maybe(rng, 0.4)
-            if vessel.length_m < room and vessel.length_m / site.gsd_m > 6:  # noqa: PLR2004 - px, less is no vessel
-                traffic.roam(rng, vessel, wind if still and names[0] == "tug" else None, 20.0)
-
-
-def _sensor(rng: np.random.Generator, image: Image) -> Image:
-    """A clear day's picture: a little blur, noise and haze."""
-    out = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.45, 0.7))).astype(np.float32)
-    haze = float(rng.uniform(0.0, 0.08))
-    out *= np.float32(1 - haze)
-    out += np.float32(haze) * np.array([150, 160, 172], np.float32)
-    out += rng.standard_normal(out.shape[:2], np.float32)[..., None] * np.float32(rng.uniform(0.8, 2.2))
-    return np.asarray(np.clip(out + 0.5, 0, 255), np.uint8)
 
 
 def render_scene(
@@ -125,8 +89,9 @@ def render_scene(
     site = Site(water(rng, width, height, gsd_m), np.zeros((height, width), np.uint8), gsd_m, turn, sun)
     with_shore = min(width, height) * gsd_m >= _SHORE_FROM_M if shore is None else shore
     built = build_shore(site, rng) if with_shore else None
+    build_works(site, rng, built.line_v if built else -np.inf, built.seaward_v if built else -np.inf)
     traffic = Traffic(site, built.seaward_v if built else -np.inf)
-    _populate(rng, traffic, built, amount)
+    populate(rng, traffic, built, amount)
     for p in traffic.placed:
         if p.under_way:
             stern = (p.corners[2] + p.corners[3]) / 2
@@ -139,11 +104,27 @@ def render_scene(
         sprite.paste(site.image, base[0] - columns // 2, base[1] - rows // 2)
     for foot in built.cranes if built else ():
         quay_crane(site, rng, foot, float(rng.choice([0.0, 34.0, 38.0])))
-    corners = np.array([p.corners for p in traffic.placed]).reshape(-1, 4, 2)
-    kind = np.array([p.vessel.build.kind for p in traffic.placed], np.int8)
-    lengths = np.array([p.vessel.length_m for p in traffic.placed])
+    return _seen(rng, traffic, sun, seed)
+
+
+def _seen(rng: np.random.Generator, traffic: Traffic, sun: Sun, seed: int) -> Rendered:
+    """The site as a sensor sees it through the air; vessels that clouds hide have no label."""
+    site, placed = traffic.site, traffic.placed
+    sky = maybe_sky(rng, site.size, site.gsd_m, sun)
+    image = site.image
+    if sky is not None and placed:
+        covered = hidden(sky, np.array([p.corners for p in placed]))
+        placed = [p for p, share in zip(placed, covered.tolist(), strict=True) if share <= HIDDEN]
+    if sky is not None:
+        image = sky.over(image)
     return Rendered(
-        _sensor(rng, site.image), corners, kind, tuple(p.vessel.name for p in traffic.placed), lengths, gsd_m, seed
+        clear_day(rng, image, site.gsd_m),
+        np.array([p.corners for p in placed]).reshape(-1, 4, 2),
+        np.array([p.vessel.build.kind for p in placed], np.int8),
+        tuple(p.vessel.name for p in placed),
+        np.array([p.vessel.length_m for p in placed]),
+        site.gsd_m,
+        seed,
     )
 
 

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from ultralytics.utils.torch_utils import ModelEMA
 
+from edge.model_card import file_sha256
 from training.compose import Composer, batch, read_index
 from training.networks import as_float, bfloat16, start_from
-from training.steps import finish, progress, run_step, sha256_of
+from training.steps import finish, progress, run_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,7 +211,7 @@ def train(settings: Settings, dataset: Path, out: Path, stop_after_s: float) -> 
         "stages": run.stages,
         "loss": {k: round(v, 4) for k, v in run.loss.items()},
         "data_sha256": described["data_sha256"],
-        "start_sha256": sha256_of(Path(settings.weights)),
+        "start_sha256": file_sha256(Path(settings.weights)),
         "settings": {**asdict(settings), "weights": Path(settings.weights).name},
         "sources": [{"name": s["name"], "licence": s["licence"]} for s in described["sources"]],
     }

@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     from edge.scene import Scene
 
 HEADER = ("scene", "lon", "lat", "kind", "score", "length_m", "beam_m", "heading_deg")
+"""Fixed: scripts may go by the number of a column."""
+MORE = ("length_error_m", "beam_error_m", "heading_error_deg", "size_class")
+DEADWEIGHT = ("deadweight_low_t", "deadweight_high_t")
+"""The two ends of `deadweight_t`."""
 
 
 def table(document: dict[str, Any]) -> str:
     """Header and rows, ends of line CR LF; a cell is empty where nothing is known."""
     text = io.StringIO(newline="")
     rows = csv.writer(text)  # its default dialect is that of RFC 4180
-    rows.writerow(HEADER)
+    rows.writerow([*HEADER, *MORE, *DEADWEIGHT])
     for row in plain(document["detections"]):
         lon, lat = row["lonlat"] or (None, None)
-        rows.writerow([document["scene"], lon, lat, *(row[key] for key in HEADER[3:])])
+        told = (row[key] for key in (*HEADER[3:], *MORE))
+        rows.writerow([document["scene"], lon, lat, *told, *(row["deadweight_t"] or (None, None))])
     return text.getvalue()
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from edge.geometry import Floats
     from edge.scene import Scene
 
-_PROPERTIES = ("id", "kind", "score", "kind_score", "length_m", "beam_m", "heading_deg")
+_PROPERTIES = (
+    "id", "kind", "score", "kind_score", "length_m", "beam_m", "heading_deg", "length_error_m", "beam_error_m",
+    "heading_error_deg", "size_class", "deadweight_t",
+)  # fmt: skip
 _DIGITS = 7
 """Decimals of a degree: 1 cm."""
 _WORLD = Window(-180, -90, 360, 180)

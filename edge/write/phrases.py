@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
 from typing import Any
+
+from edge.sizes import SIZE_CLASSES
 
 UNKNOWN = "-"
 _ELLIPSIS = "..."
@@ -26,6 +29,14 @@ def gsd(metres: float | None) -> str:
 def spread(bounds: list[int]) -> str:
     """Interval of a count."""
     return f"{bounds[0]}-{bounds[1]}"
+
+
+def sizes(rows: list[dict[str, Any]]) -> str:
+    """How many of the vessels are of which size class, the smallest first; those of none are left out."""
+    order = [c.name for c in SIZE_CLASSES]
+    counts = Counter(row["size_class"] for row in rows if row["size_class"])
+    by_size = sorted(counts, key=lambda text: [order.index(part) for part in text.split("/")])
+    return ", ".join(f"{counts[text]} {text}" for text in by_size) or UNKNOWN
 
 
 def tiles(counts: dict[str, int]) -> str:

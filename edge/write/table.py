@@ -44,6 +44,12 @@ _COLUMNS = (
     _Column("GSD m", lambda d: phrases.gsd(d["gsd_m"]), rank=3),
     _number("tanker"),
     _spread("tanker", rank=1),
+    _Column(
+        "sizes",
+        lambda d: phrases.sizes(d["detections"]),
+        lambda ds: phrases.sizes([row for d in ds for row in d["detections"]]),
+        rank=7,
+    ),
     _number("other"),
     _number("unknown"),
     _number("vessel"),
@@ -62,8 +68,9 @@ _COLUMNS = (
 def table(documents: Sequence[dict[str, Any]], width: int = WIDTH) -> str:
     """The documents as text of at most `width` columns, without the last end of line, for `print`.
 
-    Where that is narrow, names are shortened, then columns left out: seconds, tiles, size, GSD, intervals. Counts and
-    coverage always show; where even they do not fit side by side, they are listed one below the other.
+    Where that is narrow, names are shortened, then columns left out: sizes of tankers, seconds, tiles, size, GSD,
+    intervals. Counts and coverage always show; where even they do not fit side by side, they are listed one below the
+    other.
     """
     if not documents:
         return "no scenes"
@@ -106,11 +113,12 @@ def _side_by_side(names: Sequence[str], cells: Sequence[Sequence[str]], name_wid
 
 
 def _listed(documents: Sequence[dict[str, Any]], width: int) -> str:
-    """A line a number."""
+    """A line a number; one that is too long for a line is left out where its column may be."""
     blocks = []
     for document in documents:
         name = phrases.shorten(phrases.name(document), width)
-        lines = [name, *(f"  {c.title:<9}{c.cell(document)}" for c in _COLUMNS)]
+        numbers = ((f"  {c.title:<9}{c.cell(document)}", c.rank) for c in _COLUMNS)
+        lines = [name, *(text for text, rank in numbers if not rank or len(text) <= width)]
         blocks.append("\n".join(lines) + "\n")
     return "".join(blocks)
 
