@@ -29,11 +29,12 @@ from edge.pipeline import scan
 from edge.scene import SceneOptions, open_scene
 from training.cards import save_card
 from training.evaluate import PARTLY_LABELLED, add_set_arguments, gather_pictures, judge_rows
-from training.metrics import COUNT_IOU, match
+from training.metrics import COUNT_IOU, Outcomes, match
 from training.platt import fit_logistic
+from training.reliability import calibration_error, equal_width
 from training.sizes import fit_errors, measurement_report
 from training.steps import finish, progress, run_step, write_atomic
-from training.telling import WARSHIPS, calibration_error, fit_kind
+from training.telling import WARSHIPS, fit_kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,7 +158,7 @@ def cross_fitted_error(pictures: Sequence[Looked], folds: int = 5) -> float | No
     if not believed:
         return None
     belief = np.concatenate(believed)
-    return calibration_error(belief, np.concatenate(truth), np.ones(len(belief)))
+    return calibration_error(equal_width(Outcomes(belief, np.concatenate(truth).astype(bool))))
 
 
 def miss_rates(pictures: Sequence[Looked]) -> list[list[float]]:
