@@ -44,7 +44,11 @@ class VesselScale:
 
     def probability(self, score: Floats, look: Floats, length_px: Floats) -> Floats:
         """Probability (n,) that a vessel is there, from scores, log-odds and lengths in px, each (n,)."""
-        return sigmoid(self.offset + self.inputs(score, look, length_px) @ [self.finder, self.look, self.log_length])
+        return self.weigh(self.inputs(score, look, length_px))
+
+    def weigh(self, inputs: Floats) -> Floats:
+        """Probability (n,) of what `inputs` gives, shape (n, 3)."""
+        return sigmoid(self.offset + inputs @ [self.finder, self.look, self.log_length])
 
     @staticmethod
     def inputs(score: Floats, look: Floats, length_px: Floats) -> Floats:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.calibration import Spread, VesselScale, sigmoid
+from edge.calibration import Spread, VesselScale
 from edge.count import distribution
 from edge.detections import Kind
 from edge.detector import Detector, load_detector
@@ -32,9 +33,10 @@ from training.evaluate import PARTLY_LABELLED, add_set_arguments, gather_picture
 from training.metrics import COUNT_IOU, Outcomes, match
 from training.platt import fit_logistic
 from training.reliability import calibration_error, equal_width
+from training.scans import kept, picture_key
 from training.sizes import fit_errors, measurement_report
-from training.steps import finish, progress, run_step, write_atomic
-from training.telling import WARSHIPS, fit_kind
+from training.steps import finish, progress, run_step
+from training.telling import fit_kind, merchants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,11 +110,8 @@ def looked(detector: Detector, teller: KindTeller, pictures: Sequence[tuple[Path
     stamp = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
     out = []
     for path, truth in progress(pictures, len(pictures), "calibrate", every_s=15):
-        content = hashlib.sha256(path.read_bytes() + repr(truth.gsd_m).encode()).hexdigest()[:12]
-        known = cache / stamp / f"{truth.source}__{path.stem}__{content}.json"
-        if not known.exists():
-            write_atomic(known, json.dumps(look_at(detector, teller, path, truth)))
-        found = json.loads(known.read_text())
+        name = picture_key(path, truth.source, truth.gsd_m)
+        found = kept(cache / stamp / f"{name}.json", partial(look_at, detector, teller, path, truth))
         corners = np.array(found["corners"], np.float64).reshape(-1, 4, 2)
         judged = judge_rows(truth, corners, np.array(found["score"]), np.arange(len(corners)))
         out.append(Looked(judged, np.array(found["look"])[judged.predicted.kinds], found["scale"]))
@@ -151,9 +150,7 @@ def cross_fitted_error(pictures: Sequence[Looked], folds: int = 5) -> float | No
         inputs, right = evidence(held)
         if not rest or not len(inputs):
             continue
-        scale = fit_vessel(rest)
-        weights = np.array([scale.finder, scale.look, scale.log_length])
-        believed.append(sigmoid(inputs @ weights + scale.offset))
+        believed.append(fit_vessel(rest).weigh(inputs))
         truth.append(right)
     if not believed:
         return None
@@ -175,13 +172,15 @@ def miss_rates(pictures: Sequence[Looked]) -> list[list[float]]:
 def fit_spread(pictures: Sequence[Looked], scale: VesselScale, misses: list[list[float]]) -> Spread:
     """The scenes' own difficulty: the standard deviation under which the true counts are likeliest."""
     rates = tuple((at, rate) for at, rate in misses)
-    known = [(probability(scale, p), p.lengths, _true_count(p), p.answers) for p in pictures]
+    known = []
+    for p in pictures:
+        sure = np.array([a is not None for a in p.answers], bool)
+        known.append((probability(scale, p)[sure], p.lengths[sure], _true_count(p)))
 
     def log_likelihood(spread: Spread) -> float:
         total = 0.0
-        for belief, lengths, true, answers in known:
-            sure = np.array([a is not None for a in answers], bool)
-            mass = distribution(belief[sure], spread.scene, spread.missed(belief[sure], lengths[sure]))
+        for belief, lengths, true in known:
+            mass = distribution(belief, spread.scene, spread.missed(belief, lengths))
             total += float(np.log(max(mass[true] if true < len(mass) else 0.0, 1e-6)))
         return total
 
@@ -200,10 +199,9 @@ def best_threshold(pictures: Sequence[Looked], scale: VesselScale) -> float:
     right, said, wanted = np.zeros(len(THRESHOLDS)), np.zeros(len(THRESHOLDS)), 0
     for p in pictures:
         belief = probability(scale, p)
-        truth = p.judged.truth
-        if truth.doubtful is not None:
-            truth = replace(truth, counted=truth.counted & ~truth.doubtful)
-        rescored = judge_rows(truth, p.judged.predicted.corners, belief, p.judged.predicted.kinds)
+        rescored = judge_rows(
+            p.judged.truth.without_doubtful(), p.judged.predicted.corners, belief, p.judged.predicted.kinds
+        )
         wanted += rescored.iou.shape[1]
         for i, threshold in enumerate(THRESHOLDS):
             answers = match(rescored, 0.5, float(threshold))
@@ -243,13 +241,13 @@ def calibrate(card: dict[str, Any], pictures: Sequence[Looked], held: list[dict[
     errors = fit_errors(ours, theirs)
     inputs, right = evidence(pictures)
     card = json.loads(json.dumps(card))
-    card["score"] = {k: round(getattr(scale, k), 4) for k in ("finder", "look", "log_length", "offset")}
+    card["score"] = {k: round(v, 4) for k, v in asdict(scale).items()}
     card["count"] = {"scene": round(spread.scene, 2), "misses": misses}
     card["errors"] = errors
     card["thresholds"]["score"] = threshold
     told = {}
     if held:
-        rows = [r for r in held if r["kind"] is not None and r["fold"] != "val" and r["source"] != WARSHIPS]
+        rows = merchants([r for r in held if r["kind"] is not None and r["fold"] != "val"])
         card["kind"]["slope"], card["kind"]["offset"] = (round(v, 4) for v in fit_kind(rows))
         told = {
             "kind_ships": len({r["ship"] for r in rows}),
@@ -264,7 +262,7 @@ def calibrate(card: dict[str, Any], pictures: Sequence[Looked], held: list[dict[
         "measured": measurement_report(ours, theirs),
         **told,
     }
-    return dict(card)
+    return card
 
 
 def main(argv: Sequence[str] | None = None) -> int:

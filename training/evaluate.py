@@ -125,10 +125,8 @@ def without_doubtful(pictures: Sequence[Judged]) -> list[Judged]:
     """The same pictures with boxes of doubtful geometry taken as neither right nor wrong."""
     out = []
     for p in pictures:
-        doubtful = p.truth.doubtful
-        counted = p.truth.counted if doubtful is None else p.truth.counted & ~doubtful
         said = p.predicted
-        again = judge(replace(p.truth, counted=counted), said.corners, said.score, said.kinds, said.kind_score)
+        again = judge(p.truth.without_doubtful(), said.corners, said.score, said.kinds, said.kind_score)
         out.append(replace(again, said=p.said))
     return out
 

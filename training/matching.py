@@ -7,7 +7,7 @@ polygon, or on a truth that is unsure or too short).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -40,6 +40,10 @@ class Truth:
     gsd_m: float | None = None
     doubtful: NDArray[np.bool_] | None = None
     """Shape (n,): the geometry of the label is doubtful; None where no one says."""
+
+    def without_doubtful(self) -> Truth:
+        """The same with boxes of doubtful geometry taken as neither right nor wrong."""
+        return self if self.doubtful is None else replace(self, counted=self.counted & ~self.doubtful)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from training.report_scenes import Mark, Shown, data_uri, label
 from training.scans import read_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from edge.geometry import Floats
 
@@ -46,44 +46,46 @@ def _first(crops: list[Crop]) -> list[Crop]:
 def misses(scenes: Scenes) -> list[Crop]:
     """Vessels that were not found, the longest first: those nobody would overlook."""
     crops = []
-    for shown, found in scenes:
-        for mark in (m for m in found if m.style == "miss"):
-            length = float(long_sides(mark.corners)[0])
-            column = shown.judged.iou[:, mark.row]
-            close = int(column.argmax()) if len(column) else -1
-            seen = close >= 0 and column[close] > 0
-            below = (
-                f"closest box: score {shown.judged.predicted.score[close]:.2f}, IoU {column[close]:.2f}"
-                if seen
-                else "no box on it"
-            )
-            crops.append(Crop(shown, mark.corners, f"{mark.words}, {length:.0f} px; {below}", length))
+    for shown, mark in _marks(scenes, "miss"):
+        length = float(long_sides(mark.corners)[0])
+        column = shown.judged.iou[:, mark.row]
+        close = int(column.argmax()) if len(column) else -1
+        seen = close >= 0 and column[close] > 0
+        below = (
+            f"closest box: score {shown.judged.predicted.score[close]:.2f}, IoU {column[close]:.2f}"
+            if seen
+            else "no box on it"
+        )
+        crops.append(Crop(shown, mark.corners, f"{mark.words}, {length:.0f} px; {below}", length))
     return _first(crops)
 
 
 def inventions(scenes: Scenes) -> list[Crop]:
     """Boxes where no vessel is, the surest first."""
     crops = []
-    for shown, found in scenes:
-        for mark in (m for m in found if m.style == "invention"):
-            length = float(long_sides(mark.corners)[0])
-            score = float(shown.judged.predicted.score[mark.row])
-            crops.append(Crop(shown, mark.corners, f"{mark.words}, {length:.0f} px", score))
+    for shown, mark in _marks(scenes, "invention"):
+        length = float(long_sides(mark.corners)[0])
+        score = float(shown.judged.predicted.score[mark.row])
+        crops.append(Crop(shown, mark.corners, f"{mark.words}, {length:.0f} px", score))
     return _first(crops)
 
 
 def confusions(scenes: Scenes) -> list[Crop]:
     """Vessels that were called the other kind, the surest first."""
     crops = []
-    for shown, found in scenes:
-        for mark in (m for m in found if m.style == "wrong-kind"):
-            said = shown.judged.predicted
-            tanker = said.kinds[mark.row] == Kind.TANKER
-            belief = float(said.kind_score[mark.row])
-            called = label(int(said.kinds[mark.row]))
-            words = f"called {called} (belief in a tanker {belief:.2f}), it is {'other' if tanker else 'tanker'}"
-            crops.append(Crop(shown, mark.corners, words, belief if tanker else 1 - belief))
+    for shown, mark in _marks(scenes, "wrong-kind"):
+        said = shown.judged.predicted
+        tanker = said.kinds[mark.row] == Kind.TANKER
+        belief = float(said.kind_score[mark.row])
+        called = label(int(said.kinds[mark.row]))
+        words = f"called {called} (belief in a tanker {belief:.2f}), it is {'other' if tanker else 'tanker'}"
+        crops.append(Crop(shown, mark.corners, words, belief if tanker else 1 - belief))
     return _first(crops)
+
+
+def _marks(scenes: Scenes, style: str) -> Iterator[tuple[Shown, Mark]]:
+    """All marks of a style, with the scene of each."""
+    return ((shown, mark) for shown, found in scenes for mark in found if mark.style == style)
 
 
 def gallery(crops: Sequence[Crop]) -> Markup:

@@ -114,6 +114,19 @@ def write_variant(picture: Path, gsd_m: float | None, variant: Variant, path: Pa
     path.write_bytes(data.tobytes())
 
 
+def picture_key(picture: Path, source: str, gsd_m: float | None) -> str:
+    """Name of the kept answer about a picture of a set: it changes with the pixels and with the GSD."""
+    content = hashlib.sha256(picture.read_bytes() + repr(gsd_m).encode()).hexdigest()[:12]
+    return f"{source}__{picture.stem}__{content}"
+
+
+def kept(path: Path, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The answer in a file, which is made where it is not there."""
+    if not path.exists():
+        write_atomic(path, json.dumps(answer()))
+    return dict(json.loads(path.read_text()))
+
+
 @dataclass(frozen=True, slots=True)
 class Scanner:
     """A model that remembers its answers."""
@@ -126,12 +139,9 @@ class Scanner:
 
     def __call__(self, picture: Path, source: str, gsd_m: float | None, variant: Variant | None = None) -> Found:
         """The candidates of a picture of a set, or of a variant of it: px of what was scanned."""
-        content = hashlib.sha256(picture.read_bytes() + repr(gsd_m).encode()).hexdigest()[:12]
-        name = f"{source}__{picture.stem}__{content}" + (f"__{variant.name}" if variant else "")
-        known = self.cache / self._stamp() / f"{name}.json"
-        if not known.exists():
-            write_atomic(known, json.dumps(self._scan(picture, gsd_m, variant)))
-        return _found(json.loads(known.read_text()))
+        name = picture_key(picture, source, gsd_m) + (f"__{variant.name}" if variant else "")
+        path = self.cache / self._stamp() / f"{name}.json"
+        return _found(kept(path, lambda: self._scan(picture, gsd_m, variant)))
 
     def _stamp(self) -> str:
         """What of the model and the settings may change an answer, as a folder's name."""

@@ -38,6 +38,11 @@ WARSHIPS = "naval-harbours-bit-300"
 """Told apart in every figure: many, alike, and none of them a tanker."""
 
 
+def merchants(rows: Rows) -> list[dict[str, Any]]:
+    """The rows that are of no warship."""
+    return [r for r in rows if r["source"] != WARSHIPS]
+
+
 def weights_of(rows: Rows) -> Floats:
     """Weights (n,): all boxes of one ship together count as one."""
     boxes = Counter(r["ship"] for r in rows)
@@ -51,7 +56,7 @@ def tankers_of(rows: Rows) -> Floats:
 
 def fit_kind(rows: Rows) -> tuple[float, float]:
     """Platt's slope and offset for the log-odds of held-out vessels; warships take no part."""
-    used = [r for r in rows if r["source"] != WARSHIPS]
+    used = merchants(rows)
     said = np.array([[r["tanker"]] for r in used], np.float64).reshape(-1, 1)
     slope, offset = fit_logistic(said, tankers_of(used), np.array([1.0]), weights_of(used))
     return float(slope), float(offset)
