@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_OUT ?= demo-output
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # On Debian and its kin, root gets missing system packages installed; `make demo SYSTEM_PACKAGES=no` forbids that.
 SYSTEM_PACKAGES ?= yes
 
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types bench-smoke clean
+.PHONY: help demo test lint types bench bench-smoke clean
 
 # $(call system-packages,PACKAGES,REASON): root on Debian installs them, everybody else is told how to.
 define system-packages
@@ -45,6 +46,11 @@ lint: $(VENV)/.installed-dev ## check style and format
 
 types: $(VENV)/.installed-dev ## check types
 	@$(BIN)/mypy
+
+# The peers get an environment of their own, $PEERS_VENV or build/peers; without it their figures are null.
+bench: $(VENV)/.installed ## all benchmarks beside real peers, an hour or two; the last line is JSON
+	@$(BIN)/python -m benchmarks.peers >&2 || echo "the peers are left out" >&2
+	@$(BIN)/python -m benchmarks.all $(BENCH_ARGS)
 
 bench-smoke: $(VENV)/.installed ## a quick benchmark; its last line is JSON
 	@$(BIN)/python -m benchmarks.smoke

@@ -1,8 +1,9 @@
-"""Peak memory of counting a large tiled GeoTIFF that is made on the spot, at two sizes.
+"""Peak memory of counting scenes: tiled GeoTIFFs that are made on the spot, and JPEGs, which are decoded whole.
 
-    python -m benchmarks.memory
+    python -m benchmarks.memory --sides 15000 30000 --jpeg 8192
 
-The scene is mostly water, 0.25 m/px, with the sample scene laid into it here and there.
+The GeoTIFF is mostly water, 0.25 m/px, with the sample scene laid into it here and there; the JPEG is the scene of the
+other benchmarks, 1 m/px.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import rasterio
 from affine import Affine
 from rasterio.windows import Window
 
+from benchmarks.common import WORK
 from edge.assets import samples_dir
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def peak(path: Path, model: str | None, options: Sequence[str] = ()) -> dict[str
     document, rss = done.stdout.splitlines()
     found = json.loads(document)
     return {
+        "file": path.suffix.removeprefix("."),
         "side_px": found["width"],
         "rss_mb": int(rss),
         "vessels": found["counts"]["vessel"],
@@ -82,10 +85,19 @@ def peak(path: Path, model: str | None, options: Sequence[str] = ()) -> dict[str
     }
 
 
+def jpeg_scene(work: Path, side: int) -> Path:
+    """The JPEG of the other benchmarks; made by what draws it, which is loaded only where it is needed."""
+    from benchmarks.scenes import scene_file  # noqa: PLC0415
+
+    return scene_file(work, "jpeg", side)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Make, count, print a table and a JSON line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--sides", type=int, nargs="+", default=[15_000, 30_000], help="px")
+    parser.add_argument("--sides", type=int, nargs="*", default=[15_000, 30_000], help="px of the GeoTIFFs")
+    parser.add_argument("--jpeg", type=int, nargs="*", default=[], help="px of the JPEGs")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder of the scenes (%(default)s)")
     parser.add_argument("--gsd", type=float, default=0.25, help="m/px")
     parser.add_argument("--model", help="a shipped model or a model folder")
     parser.add_argument(
@@ -93,10 +105,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
+    options = ["--threads", args.threads]
+    for side in args.jpeg:
+        rows.append(peak(jpeg_scene(args.work, side), args.model, [*options, "--gsd", "1"]))
+        print("  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
+    args.work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=args.work) as folder:  # some hold their temporary files in memory
         for side in args.sides:
             scene = make_scene(Path(folder) / f"{side}.tif", side, args.gsd)
-            rows.append(peak(scene, args.model, ["--threads", args.threads]))
+            rows.append(peak(scene, args.model, options))
             scene.unlink()
             print("  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
     print(json.dumps({"benchmark": "memory", "rows": rows}))

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "count": "count the vessels of scenes",
+    "bench": "measure how fast a scene is counted on this device",
     "models": "list, show and verify models",
     "doctor": "what is installed, what runs, what is missing",
 }
 """Subcommands, each a module of edge.commands with add_arguments() and main()."""
-NEEDS_LIBRARIES = ("count",)
+NEEDS_LIBRARIES = ("count", "bench")
 """Subcommands that load OpenCV and rasterio, and so need their system libraries."""
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.calibration import sigmoid
 from edge.detections import Detections
 from edge.geometry import Floats, areas, envelopes, overlapping_pairs, paired_intersection
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 COLUMNS = 6
 """Of a network's output: centre x, centre y, width, height (px of the tile), score (0..1), angle (radians)."""
+STRIDES = (8, 16, 32)
+"""Px between anchors, level by level, of a network whose boxes are undecoded; all of them ultralytics' OBB networks."""
 SHARED_WATER = 0.5
 """Share of the smaller of two boxes; boxes of rafted vessels, each drawn 10 % too wide, share a fifth at the most."""
 
@@ -44,8 +47,43 @@ def suppress(detections: Detections, iou: float) -> Detections:
     return ranked[~dead]
 
 
-def decode(output: NDArray[np.float32], floor: float, nms_iou: float | None) -> Detections:
-    """One tile's output (anchors, 6) -> its vessels.
+def from_distances(output: NDArray[np.float32], floor: float, size: tuple[int, int]) -> NDArray[np.float64]:
+    """Rows (m, 6) of COLUMNS for those anchors of an undecoded output that reach the floor.
+
+    Args:
+        output: shape (anchors, 6): distances from the anchor to the box's left, top, right and bottom edge, along the
+            box's own axes and in strides; log-odds of a vessel; angle in radians. Anchors run along rows, rows along
+            levels; those of further networks follow in the same order.
+        floor: score, 0 to 1; the few anchors that reach it are all that is made into boxes.
+        size: height and width of the tile, px.
+
+    The arithmetic is that of `dist2rbox` in ultralytics 8.4: the anchor need not be the box's centre.
+    """
+    with np.errstate(divide="ignore"):
+        alive = np.flatnonzero(output[:, 4] >= np.log(floor) - np.log1p(-floor))
+    rows = output[alive].astype(np.float64)
+    centre, stride = _anchors(alive, size)
+    near, far = rows[:, :2], rows[:, 2:4]
+    across, down = ((far - near) / 2).T
+    cos, sin = np.cos(rows[:, 5]), np.sin(rows[:, 5])
+    centre += np.stack([across * cos - down * sin, across * sin + down * cos], 1)
+    boxes = np.concatenate([centre, near + far], 1) * stride[:, None]
+    return np.column_stack([boxes, sigmoid(rows[:, 4]), rows[:, 5]])
+
+
+def _anchors(index: NDArray[np.intp], size: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Centres (m, 2) in strides, x before y, and strides (m,) in px, of the anchors with these indices (m,)."""
+    height, width = size
+    columns = np.array([width // s for s in STRIDES])
+    ends = np.cumsum([(height // s) * (width // s) for s in STRIDES])
+    index = index % ends[-1]
+    level = np.searchsorted(ends, index, side="right")
+    y, x = np.divmod(index - np.concatenate([[0], ends])[level], columns[level])
+    return np.stack([x + 0.5, y + 0.5], 1), np.array(STRIDES, np.float64)[level]
+
+
+def decode(output: NDArray[np.floating], floor: float, nms_iou: float | None) -> Detections:
+    """One tile's boxes (anchors, 6) -> its vessels.
 
     Args:
         output: see COLUMNS.

@@ -53,6 +53,7 @@ def build_document(scene: Scene, detector: Detector, result: ScanResult) -> dict
             "version": detector.card.version,
             "sha256": detector.card.sha256,
             "provider": detector.provider,
+            "precision": detector.precision,
         },
         "settings": {
             "threshold": result.threshold,
@@ -60,6 +61,7 @@ def build_document(scene: Scene, detector: Detector, result: ScanResult) -> dict
             "scale": result.scale.factor,
             "tile_px": result.tile_px,
             "overlap_px": result.overlap_px,
+            "found_at_scale": result.coarse.factor if result.coarse else result.scale.factor,
             "stretch": scene.stretch,
         },
         "seconds": {k: round(v, 3) for k, v in result.seconds.items()},

@@ -7,7 +7,8 @@ TankerEdgeError
 │   └── AoiError            an area of interest: not GeoJSON, no polygon, outside the scene, other CRS, ...
 ├── OutputError             exit 2: a result cannot be written
 ├── ModelError              exit 3: a model folder: missing, tampered with, card without a field, ...
-└── ProviderError           exit 3: an execution provider is not there or does not run
+├── ProviderError           exit 3: an execution provider is not there or does not run
+└── StoppedError            exit 4: the caller wanted no more of it
 """
 
 from __future__ import annotations
@@ -72,3 +73,7 @@ class ProviderError(TankerEdgeError):
     """An execution provider is not installed, or does not run."""
 
     exit_code = 3
+
+
+class StoppedError(TankerEdgeError):
+    """Work was stopped from outside before it was done."""

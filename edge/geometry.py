@@ -13,7 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.pairs import overlapping_pairs as overlapping_pairs  # noqa: PLC0414 - part of what this module offers
+
 Floats = NDArray[np.float64]
+
+_CHUNK = 2**11
+"""Pairs of boxes that are looked at together: what their edges need stays in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +153,11 @@ def polygon_area(polygon: Floats) -> float:
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
-def _inside_part(p: Floats, q: Floats, clip: Floats, slack: float) -> Floats:
+def _inside_part(p: Floats, q: Floats, clip: Floats, slack: Floats) -> Floats:
     """Twice the signed area swept round the origin by the parts of edges p -> q (m, 4, 2) inside convex `clip`.
 
-    Each edge is cut by the clip's four half-planes in parametric form (Cyrus and Beck 1978); `slack` px decides whether
-    an edge that lies on the clip's own edge belongs to it.
+    Each edge is cut by the clip's four half-planes in parametric form (Cyrus and Beck 1978); `slack` (m, 1) px decides
+    whether an edge that lies on the clip's own edge belongs to it.
     """
     start, stop = np.zeros(p.shape[:2]), np.ones(p.shape[:2])
     for k in range(4):
@@ -178,16 +183,23 @@ def _inside_part(p: Floats, q: Floats, clip: Floats, slack: float) -> Floats:
     return np.asarray(np.where(keep, cross, 0.0).sum(1))
 
 
+def _intersection(a: Floats, b: Floats) -> Floats:
+    """Shared areas (m,) of few boxes a[i] and b[i]."""
+    origin = (a.mean(1, keepdims=True) + b.mean(1, keepdims=True)) / 2
+    a, b = a - origin, b - origin
+    # Of each pair by itself: what two boxes share does not depend on the company they come in.
+    slack = 1e-9 * (1.0 + np.abs(a).max((1, 2), initial=0.0)[:, None])
+    area = _inside_part(a, np.roll(a, -1, 1), b, slack) + _inside_part(b, np.roll(b, -1, 1), a, -slack)
+    return np.clip(area / 2, 0.0, np.minimum(areas(a), areas(b)))  # rounding must not share more than there is
+
+
 def paired_intersection(a: Floats, b: Floats) -> Floats:
     """Shared areas (m,) in px² of the oriented boxes a[i] and b[i], corners (m, 4, 2) clockwise on the screen.
 
     By Green's theorem over the edges of each box inside the other; edges that coincide count once.
     """
-    origin = (a.mean(1, keepdims=True) + b.mean(1, keepdims=True)) / 2
-    a, b = a - origin, b - origin
-    slack = 1e-9 * (1.0 + np.abs(a).max(initial=0.0))
-    area = _inside_part(a, np.roll(a, -1, 1), b, slack) + _inside_part(b, np.roll(b, -1, 1), a, -slack)
-    return np.clip(area / 2, 0.0, np.minimum(areas(a), areas(b)))  # rounding must not share more than there is
+    starts = range(0, len(a), _CHUNK)
+    return np.concatenate([np.empty(0), *(_intersection(a[i : i + _CHUNK], b[i : i + _CHUNK]) for i in starts)])
 
 
 def areas(corners: Floats) -> Floats:
@@ -206,29 +218,3 @@ def paired_iou(a: Floats, b: Floats) -> Floats:
 def rotated_iou(a: Floats, b: Floats) -> float:
     """Intersection over union, 0 to 1, of two oriented boxes given as corners (4, 2) px."""
     return float(paired_iou(a[None], b[None])[0])
-
-
-def overlapping_pairs(first: Floats, second: Floats) -> NDArray[np.intp]:
-    """Index pairs (m, 2), sorted, of the boxes whose envelopes (n, 4) and (k, 4) px overlap.
-
-    A sweep over the left edges: memory grows with the pairs found, never with n x k.
-    """
-    if len(first) == 0 or len(second) == 0:
-        return np.empty((0, 2), np.intp)
-    order = np.argsort(second[:, 0], kind="stable")
-    lefts = second[order, 0]
-    widest = float((second[:, 2] - second[:, 0]).max())
-    start = np.searchsorted(lefts, first[:, 0] - widest, side="left")
-    stop = np.searchsorted(lefts, first[:, 2], side="right")
-    chunks = []
-    for i in range(len(first)):
-        j = order[start[i] : stop[i]]
-        meets = (
-            (second[j, 2] > first[i, 0])
-            & (second[j, 0] < first[i, 2])
-            & (second[j, 3] > first[i, 1])
-            & (second[j, 1] < first[i, 3])
-        )
-        hits = np.sort(j[meets])
-        chunks.append(np.stack([np.full(len(hits), i, np.intp), hits.astype(np.intp)], 1))
-    return np.concatenate(chunks)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CARD, GOLDEN, FINDER, TELLER = "card.json", "golden.json", "model.onnx", "kind.onnx"
-HEADS = ("raw", "end2end")
-"""What comes out of the finder: boxes that need suppression, or boxes that do not."""
+HEADS = ("raw", "end2end", "distances")
+"""What comes out of the finder: boxes that need suppression, boxes that do not, or what boxes are made of (they need
+suppression too); see edge.decode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,38 @@ class ErrorsCard:
 
 
 @dataclass(frozen=True, slots=True)
+class PrecisionCard:
+    """What `training.quantize` found of the model computed in less than fp32."""
+
+    file: str
+    """The network to open: the fp32 one where the runtime itself rounds, or one that was made for it."""
+    providers: tuple[str, ...]
+    """Where it may run."""
+    accepted: bool
+    """Whether it counts as well as fp32 does, within the bounds of the gate."""
+    verdict: str
+    """What the gate measured, for people."""
+    vessel: VesselScale | None = None
+    """How its scores are made; None for the way of fp32."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseCard:
+    """What `training.quantize` found of finding coarsely first, see edge.coarse."""
+
+    gsd_m: float
+    """Coarsest GSD to find at, m/px."""
+    score: float
+    """Score from which a candidate there is looked at close up, 0 to 1."""
+    sure_px: float
+    """Vessels of fewer px at the coarse scale may be missed there: it serves who counts longer ones."""
+    accepted: bool
+    """Whether it counts as well as looking everywhere, within the bounds of the gate."""
+    verdict: str
+    """What the gate measured, for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """The part of a card that the runtime acts on; `raw` holds all of it."""
 
@@ -100,6 +133,14 @@ class ModelCard:
     """What makes a count uncertain beyond the scores."""
     errors: ErrorsCard | None = None
     """How far measured sizes and headings may be off; None where nobody measured it."""
+    head: str = "raw"
+    """What comes out of the finder, one of HEADS."""
+    precisions: dict[str, PrecisionCard] = field(default_factory=dict)
+    """Other precisions than fp32 that were tried, by name."""
+    coarse: CoarseCard | None = None
+    """How to find coarsely first; None where that was not tried."""
+    tile_most_px: int = 0
+    """Side that tiles may have where larger ones fit a scene with less overlap, px; at least `tile_px`."""
 
     @property
     def finder_path(self) -> Path:
@@ -134,7 +175,7 @@ class _Fields:
             if not isinstance(value, dict) or part not in value:
                 raise ModelError(self._path, f"the card has no field `{name}`", "get the model folder again")
             value = value[part]
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not object):
             raise ModelError(self._path, f"the card's field `{name}` has a wrong type", "get the model folder again")
         return value
 
@@ -144,6 +185,13 @@ class _Fields:
         if not 0 <= value <= 1:
             raise ModelError(self._path, f"the card's field `{name}` is {value}, not in 0 .. 1", "mend the card")
         return float(value)
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self.get(name, object)
+        if value is not True and value is not False:
+            raise ModelError(self._path, f"the card's field `{name}` is neither true nor false", "mend the card")
+        return value is True
 
     def length(self, name: str) -> float:
         """A finite number of px, 0 or more."""
@@ -275,10 +323,10 @@ def _kind_card(fields: _Fields, content: dict[str, Any]) -> KindCard | None:
     )
 
 
-def _vessel_scale(fields: _Fields, content: dict[str, Any]) -> VesselScale | None:
+def _vessel_scale(fields: _Fields, content: dict[str, Any], at: str = "") -> VesselScale | None:
     if content.get("score") is None:
         return None
-    return VesselScale(*(fields.number(f"score.{name}") for name in ("finder", "look", "log_length", "offset")))
+    return VesselScale(*(fields.number(f"{at}score.{name}") for name in ("finder", "look", "log_length", "offset")))
 
 
 def _spread(fields: _Fields, content: dict[str, Any]) -> Spread:
@@ -303,11 +351,37 @@ def _errors_card(fields: _Fields, content: dict[str, Any]) -> ErrorsCard | None:
     )
 
 
+def _precision_card(fields: _Fields, name: str) -> PrecisionCard:
+    at = f"precisions.{name}"
+    content = fields.get(at, dict)
+    return PrecisionCard(
+        file=fields.get(f"{at}.file", str),
+        providers=tuple(str(p) for p in fields.get(f"{at}.providers", list)),
+        accepted=fields.flag(f"{at}.accepted"),
+        verdict=fields.get(f"{at}.verdict", str),
+        vessel=_vessel_scale(fields, content, f"{at}."),
+    )
+
+
+def _coarse_card(fields: _Fields, content: dict[str, Any]) -> CoarseCard | None:
+    if content.get("coarse") is None:
+        return None
+    return CoarseCard(
+        gsd_m=fields.length("coarse.gsd_m"),
+        score=fields.share("coarse.score"),
+        sure_px=fields.length("coarse.sure_px"),
+        accepted=fields.flag("coarse.accepted"),
+        verdict=fields.get("coarse.verdict", str),
+    )
+
+
 def _check_together(path: Path, card: ModelCard) -> None:
     """Refuse fields that are right by themselves, and contradict each other."""
     checks = (
         ("input.tile_px", "a multiple of `input.multiple_px`", card.tile_px % card.multiple_px == 0),
+        ("input.tile_most_px", "at least `input.tile_px`", card.tile_most_px >= card.tile_px),
         ("thresholds.floor", "at most `thresholds.score`", card.score_floor <= card.score_threshold),
+        ("coarse.sure_px", "above 0", not card.coarse or card.coarse.sure_px > 0),
         ("kind.length_share", "above 0", not card.kind or card.kind.length_share > 0),
         ("errors.level", "above 0", not card.errors or card.errors.level > 0),
         ("kind.other_below", "at most `kind.tanker_above`", not card.kind or card.kind.holds),
@@ -345,8 +419,15 @@ def load_card(folder: Path) -> ModelCard:
         vessel=_vessel_scale(fields, content),
         spread=_spread(fields, content),
         errors=_errors_card(fields, content),
+        head=fields.head("head"),
+        precisions={str(name): _precision_card(fields, str(name)) for name in content.get("precisions") or {}},
+        coarse=_coarse_card(fields, content),
+        tile_most_px=fields.pixels(
+            "input.tile_most_px" if "tile_most_px" in content.get("input", {}) else "input.tile_px"
+        ),
     )
     _check_together(path, card)
-    for name in (FINDER, *([TELLER] if card.kind else [])):
+    made = [p.file for p in card.precisions.values() if p.accepted]
+    for name in dict.fromkeys((FINDER, *([TELLER] if card.kind else []), *made)):
         verify_file(folder, name, hashes.get(name, "nothing"))
     return card

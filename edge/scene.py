@@ -17,11 +17,13 @@ import numpy as np
 
 from edge.errors import SceneError
 from edge.geometry import Window
-from edge.scale import Scale, choose_scale, enlarge, shrink
+from edge.scale import Scale, choose_scale, enlarge
+from edge.scene_cache import CellCache
+from edge.scene_frame import CellFrame, Frame, join
 from edge.scene_geotiff import GeoTiff
 from edge.scene_header import PICTURES, READABLE, kind_of
 from edge.scene_picture import Picture
-from edge.scene_source import SceneOptions, Source
+from edge.scene_source import COLOUR, SceneOptions, Source
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Scale", "Scene", "SceneOptions", "choose_scale", "open_scene"]
 
 _PIECE_PX = 4 * 2**20
-"""Source px that are read at once: bounds memory where a working px is made of many."""
+"""Working px that are enlarged at once: bounds memory."""
 _DISAGREE = 0.05
 _NOT_SQUARE = 1.05
 
@@ -77,7 +79,11 @@ def _kind(path: Path) -> str:
 
 
 class Scene:
-    """One open scene. Reads may come from several threads; they take turns."""
+    """One open scene. Reads may come from several threads; they take turns.
+
+    Any order of reads gives the same px. Row by row, top to bottom, is the cheap one for TIFFs: each block is then
+    decoded once, whatever the overlap of the windows. Going back up costs the blocks that are touched, once more.
+    """
 
     def __init__(self, path: Path, source: Source, gsd_m: float | None = None) -> None:
         """Wrap an open source; `gsd_m` metres per px overrules what the source says."""
@@ -96,6 +102,8 @@ class Scene:
             self.warnings.append("its CRS does not lead to longitude and latitude: positions are left out")
         self._source = source
         self._lock = threading.Lock()
+        self._caches = {False: CellCache(), True: CellCache()}
+        self._frames: dict[tuple[int, bool], Frame] = {}
         self.gsd_m = self._settle_gsd(gsd_m)
         """Metres per source px, the geometric mean of both sides; None where nobody knows."""
 
@@ -130,58 +138,100 @@ class Scene:
         """Width and height of the working frame, px."""
         return scale.size(self.width, self.height)
 
-    def read(self, window: Window, scale: Scale) -> tuple[Pixels, Valid]:
+    def read(self, window: Window, scale: Scale, *, quick: bool = False) -> tuple[Pixels, Valid]:
         """RGB with shape (h, w, 3) and validity (h, w) of a window in working px, which may reach beyond the frame.
 
-        A working px has the same value in whichever window it is read.
+        See `read_into`, which saves the copy and the validity of scenes that are valid throughout.
+        """
+        pixels = np.empty((window.height, window.width, COLOUR), np.uint8)
+        valid = self.read_into(window, scale, pixels, quick=quick)
+        return pixels, np.ones(pixels.shape[:2], np.bool_) if valid is None else valid
+
+    def read_into(self, window: Window, scale: Scale, pixels: Pixels, *, quick: bool = False) -> Valid | None:
+        """Fill a caller's array with a window in working px, which may reach beyond the frame.
+
+        A working px has the same value in whichever window it is read, and in whichever order.
+
+        Args:
+            window: working px.
+            scale: which working px; those of a scale that goes down are exact means, rounded half up.
+            pixels: RGB, shape (h, w, 3) uint8, of any strides; all of it is written.
+            quick: for a scale that goes down, take means that the file brings along (overviews that stand the test of
+                edge.scene_overview) as far as they go. These are not the exact means, but the same in all windows.
+                Where there are none, or they are damaged, this is the exact read.
+
+        Returns:
+            Validity, shape (h, w); None where all px are valid. Where they are not, `pixels` is 0.
 
         Raises:
             SceneError: the file is cut off or damaged there.
         """
-        pixels = np.zeros((window.height, window.width, 3), np.uint8)
-        valid = np.zeros((window.height, window.width), np.bool_)
         width, height = self.working_size(scale)
         left, right = max(window.x, 0), min(window.right, width)
         top, bottom = max(window.y, 0), min(window.bottom, height)
         if left >= right or top >= bottom:
-            return pixels, valid
-        rows = max(1, int(_PIECE_PX * scale.factor**2) // (right - left))
-        for y in range(top, bottom, rows):
-            piece = Window(left, y, right - left, min(rows, bottom - y))
-            target = (slice(y - window.y, piece.bottom - window.y), slice(left - window.x, right - window.x))
-            pixels[target], valid[target] = self._read_piece(piece, scale)
-        return pixels, valid
+            pixels[:] = 0
+            return np.zeros(pixels.shape[:2], np.bool_)
+        inside = Window(left, top, right - left, bottom - top)
+        if inside == window:
+            return self._fill(inside, scale, pixels, quick=quick)
+        pixels[:] = 0
+        valid = np.zeros(pixels.shape[:2], np.bool_)
+        at = np.s_[top - window.y : bottom - window.y, left - window.x : right - window.x]
+        seen = self._fill(inside, scale, pixels[at], quick=quick)
+        valid[at] = True if seen is None else seen
+        return valid
 
-    def _read_piece(self, piece: Window, scale: Scale) -> tuple[Pixels, Valid]:
-        """A window in working px, inside the working frame."""
-        if scale.up > 1:
-            return self._read_enlarged(piece, scale.up)
-        down = scale.down
-        right, bottom = min(piece.right * down, self.width), min(piece.bottom * down, self.height)
-        source = Window(piece.x * down, piece.y * down, right - piece.x * down, bottom - piece.y * down)
-        pixels, valid = self._read_source(source)
-        return (pixels, valid) if down == 1 else shrink(pixels, valid, down)
+    def _fill(self, window: Window, scale: Scale, pixels: Pixels, *, quick: bool) -> Valid | None:
+        """Fill RGB (h, w, 3) of a window inside the working frame."""
+        if scale.up == 1:
+            return self._read_frame(window, scale.down, pixels, quick=quick)
+        valid, rows = None, max(1, _PIECE_PX // window.width)
+        for y in range(window.y, window.bottom, rows):
+            piece = Window(window.x, y, window.width, min(rows, window.bottom - y))
+            at = np.s_[y - window.y : piece.bottom - window.y, :]
+            pixels[at], seen = self._read_enlarged(piece, scale.up)
+            valid = join(valid, pixels, at, seen)
+        return valid
 
-    def _read_enlarged(self, piece: Window, up: int) -> tuple[Pixels, Valid]:
+    def _read_enlarged(self, piece: Window, up: int) -> tuple[Pixels, Valid | None]:
         """A window in working px, with as much of one source px of margin as the scene has."""
         left, top = piece.x // up, piece.y // up
         right, bottom = -(-piece.right // up), -(-piece.bottom // up)
-        pixels = np.zeros((bottom - top + 2, right - left + 2, 3), np.uint8)
+        pixels = np.zeros((bottom - top + 2, right - left + 2, COLOUR), np.uint8)
         valid = np.zeros(pixels.shape[:2], np.bool_)
         x, y = max(left - 1, 0), max(top - 1, 0)
         source = Window(x, y, min(right + 1, self.width) - x, min(bottom + 1, self.height) - y)
         dx, dy = x - (left - 1), y - (top - 1)
-        target = (slice(dy, dy + source.height), slice(dx, dx + source.width))
-        pixels[target], valid[target] = self._read_source(source)
-        pixels, valid = enlarge(pixels, valid, up)
+        target = np.s_[dy : dy + source.height, dx : dx + source.width]
+        seen = self._read_frame(source, 1, pixels[target])
+        valid[target] = True if seen is None else seen
+        large, large_valid = enlarge(pixels, valid, up)
         dx, dy = piece.x - left * up, piece.y - top * up
-        crop = (slice(dy, dy + piece.height), slice(dx, dx + piece.width))
-        return pixels[crop], valid[crop]
+        crop = np.s_[dy : dy + piece.height, dx : dx + piece.width]
+        return large[crop], None if seen is None else large_valid[crop]
 
-    def _read_source(self, window: Window) -> tuple[Pixels, Valid]:
-        """A window of source px, inside the frame."""
+    def _read_frame(self, window: Window, down: int, pixels: Pixels, *, quick: bool = False) -> Valid | None:
+        """Fill RGB (h, w, 3) of a window inside the frame at 1 / down."""
         with self._lock:
-            return self._source.read(window)
+            if quick and down > 1:
+                try:
+                    return self._frame(down, quick=True).read_into(window, pixels)
+                except SceneError:  # of an overview
+                    pass
+            return self._frame(down).read_into(window, pixels)
+
+    def _frame(self, down: int, *, quick: bool = False) -> Frame:
+        """The frame at 1 / down, from the px themselves or from what the file offers instead."""
+        if (down, quick) not in self._frames:
+            coarse = self._source.coarse(down) if quick else None
+            if quick and coarse is None:
+                self._frames[down, quick] = self._frame(down)
+            else:
+                source, rest = (coarse[0], down // coarse[1]) if coarse else (self._source, down)
+                frame = CellFrame(source, rest, self._caches[quick]) if source.grid else Frame(source, rest)
+                self._frames[down, quick] = frame
+        return self._frames[down, quick]
 
     def to_lonlat(self, xy: Floats) -> Floats | None:
         """Source px (n, 2) -> WGS 84 longitude and latitude (n, 2), degrees; None where not georeferenced."""
@@ -198,6 +248,8 @@ class Scene:
     def close(self) -> None:
         """Close the file. A read under way ends first."""
         with self._lock:
+            for cache in self._caches.values():
+                cache.clear()
             self._source.close()
 
     def __enter__(self) -> Scene:  # noqa: PYI034 - Self is in typing from Python 3.11 on

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
-import rasterio.windows
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
 from edge.errors import SceneError
 from edge.geometry import Window
 from edge.georef import GDAL_ERRORS, Georef
-from edge.row_cache import CAPACITY_PX, RowCache
-from edge.scene_bands import all_valid, choose_bands, find_palette, is_plain_8_bit, pixel_type, read_valid
+from edge.scene_bands import choose_bands, is_plain_8_bit, pixel_type
+from edge.scene_blocks import AGAIN, GDAL, Blocks, first_line
+from edge.scene_cache import MOST_BYTES
+from edge.scene_overview import best_overview
 from edge.scene_source import COLOUR
 from edge.stretch import SAMPLE_SIDE, Stretch, Stretcher, fit
 
@@ -26,23 +28,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.scale import Pixels, Valid
-    from edge.scene_source import SceneOptions
+    from edge.scene_source import PixelSource, SceneOptions
 
-_CACHE_MB = 64
-_GDAL = {
-    "GDAL_CACHEMAX": _CACHE_MB,  # of decoded blocks, not 5 % of the machine
-    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # an archive folder has many files; only the sidecars of this one matter
-}
-_READ_ERRORS: tuple[type[Exception], ...] = (*GDAL_ERRORS, MemoryError)
-_AGAIN = "copy or download it again"
+_THREADS = str(min(4, os.cpu_count() or 1))
+"""For blocks that are decoded side by side: GDAL has a pool of them for each file."""
+_TILE_ROWS = 1024
+"""Rows that a row of tiles needs, roughly."""
 _WARNING_FILTERS = threading.Lock()
 """Python's warning filters are one list for all threads."""
 _SAMPLED_WHOLE = 16 * 2**20
 """Px up to which a scene without overviews is sampled by a decimated read, which decodes it all once."""
 _PATCHES, _PATCH = 32, 32
 """Larger ones give a grid of 32 x 32 patches of 32 x 32 px."""
-_TILE_ROWS = 1024
-"""Rows that a row of tiles needs, roughly; do they outgrow GDAL's cache?"""
 
 
 class GeoTiff:
@@ -56,29 +53,41 @@ class GeoTiff:
         """
         self.warnings: list[str] = []
         self._path = path
-        self._file = self._open()
+        self._open_files: list[Any] = []
+        self._overviews: dict[int, tuple[PixelSource, int] | None] = {}
+        file = self._open()
         try:
-            self.width, self.height = int(self._file.width), int(self._file.height)
+            rows, columns = file.block_shapes[0]
+            if columns < file.width and file.compression is not None:
+                file = self._open(NUM_THREADS=_THREADS)  # strips are too small a task for threads
+            self._file = file
+            self.width, self.height = int(file.width), int(file.height)
             self._check(options.max_pixels)
-            self.synthetic = self._file.tags().get("SYNTHETIC") == "YES"
+            self.synthetic = file.tags().get("SYNTHETIC") == "YES"
             self.georef = self._locate()
-            self._bands = self._choose(options.bands)
-            self._palette = find_palette(self._file, self._bands)
-            self._stretcher = self._fit(options.stretch)
-            self.stretch: Stretch | None = self._stretcher.stretch if self._stretcher else None
-            self._rows = self._cache_rows()
+            self._blocks = Blocks(path, file, self._choose(options.bands))
+            self.grid = self._blocks.grid
+            self._blocks.stretcher = self._fit(options.stretch)
+            self.stretch: Stretch | None = self._blocks.stretcher.stretch if self._blocks.stretcher else None
+            if columns >= self.width and max(rows, _TILE_ROWS) * self.width * COLOUR > MOST_BYTES:
+                self.warnings.append(
+                    "is stored in strips too large to keep, so reading is slow: write it anew as a tiled TIFF, for"
+                    " example gdal_translate -co TILED=YES -co COMPRESS=DEFLATE"
+                )
         except BaseException:
             self.close()
             raise
 
-    def _open(self) -> Any:  # noqa: ANN401 - rasterio has no types
-        """The dataset. Opening is what warns of missing georeferencing; reading does not."""
+    def _open(self, **how: Any) -> Any:  # noqa: ANN401 - rasterio has no types
+        """A dataset. Opening is what warns of missing georeferencing; reading does not."""
         try:
-            with rasterio.Env(**_GDAL), _WARNING_FILTERS, warnings.catch_warnings():
+            with rasterio.Env(**GDAL), _WARNING_FILTERS, warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                return rasterio.open(self._path.absolute(), driver="GTiff")
+                file = rasterio.open(self._path.absolute(), driver="GTiff", **how)
         except GDAL_ERRORS as error:
-            raise SceneError(self._path, f"is not a whole TIFF ({_first_line(error)})", _AGAIN) from error
+            raise SceneError(self._path, f"is not a whole TIFF ({first_line(error)})", AGAIN) from error
+        self._open_files.append(file)
+        return file
 
     def _check(self, max_pixels: int) -> None:
         """Refuse what cannot be read window by window, or is not made of real numbers."""
@@ -120,23 +129,10 @@ class GeoTiff:
             raise SceneError(self._path, f"has {self._file.count} bands, not {max(wanted)}", "choose others by --bands")
         return wanted
 
-    def _cache_rows(self) -> RowCache | None:
-        """A cache of rows, for strips that outgrow GDAL's."""
-        rows, columns = self._file.block_shapes[0]
-        row_bytes = self.width * self._file.count * pixel_type(self._file).itemsize
-        if columns < self.width or row_bytes * max(rows, _TILE_ROWS) < _CACHE_MB * 2**20:
-            return None
-        if max(rows, _TILE_ROWS) * self.width > CAPACITY_PX:
-            self.warnings.append(
-                "is stored in strips too large to keep, so reading is slow: write it anew as a tiled TIFF, for example"
-                " gdal_translate -co TILED=YES -co COMPRESS=DEFLATE"
-            )
-        return RowCache(self._convert, (self.width, self.height), rows)
-
     def _fit(self, percentiles: tuple[float, float]) -> Stretcher | None:
         """The stretch for px that are not plain 8 bit. Where nothing is valid, a warning."""
-        needed = self._palette is None and not is_plain_8_bit(self._file)
-        if not needed and all_valid(self._file, self._bands):
+        needed = self._blocks.palette is None and not is_plain_8_bit(self._file)
+        if not needed and self._blocks.all_valid:
             return None
         samples = self._sample()
         if len(samples[0]) == 0:
@@ -145,57 +141,37 @@ class GeoTiff:
 
     def _sample(self) -> list[NDArray[Any]]:
         """Valid raw px (n,) of each band that stand for the whole scene, from a regular grid."""
-        if self.width * self.height <= _SAMPLED_WHOLE or self._file.overviews(self._bands[0]):
+        if self.width * self.height <= _SAMPLED_WHOLE or self._file.overviews(self._blocks.bands[0]):
             return self._decimated()
-        parts = [self._raw(patch) for patch in _patches(self.width, self.height)]
-        samples = [np.concatenate([raw[c][valid] for raw, valid in parts]) for c in range(len(self._bands))]
+        parts = [_valid_px(*self._blocks.raw(patch)) for patch in _patches(self.width, self.height)]
+        samples = [np.concatenate(bands) for bands in zip(*parts, strict=True)]
         return samples if len(samples[0]) > 0 else self._decimated()
 
     def _decimated(self) -> list[NDArray[Any]]:
         """Valid raw px (n,) of each band from the whole scene, out of overviews where there are any."""
         step = -(-max(self.width, self.height) // SAMPLE_SIDE)
-        raw, valid = self._raw(Window(0, 0, self.width, self.height), (-(-self.height // step), -(-self.width // step)))
-        return [band[valid] for band in raw]
+        shape = -(-self.height // step), -(-self.width // step)
+        return _valid_px(*self._blocks.raw(Window(0, 0, self.width, self.height), shape))
 
-    def _raw(self, window: Window, shape: tuple[int, int] | None = None) -> tuple[NDArray[Any], Valid]:
-        """Px (bands, h, w) as stored, and validity (h, w); decimated to `shape` where that is given."""
-        part = rasterio.windows.Window(window.x, window.y, window.width, window.height)
-        height, width = shape or (window.height, window.width)
-        bands = list(self._bands)
-        try:
-            with rasterio.Env(**_GDAL):
-                raw = self._file.read(bands, window=part, out_shape=(len(bands), height, width))
-                valid = read_valid(self._file, self._bands, part, (height, width))
-        except _READ_ERRORS as error:
-            cause = f"columns {window.x} to {window.right}, rows {window.y} to {window.bottom} cannot be read"
-            raise SceneError(self._path, f"{cause} ({_first_line(error)})", _AGAIN) from error
-        if raw.dtype.kind == "f":
-            valid &= np.isfinite(raw).all(0)
-        return raw, valid
+    def read_into(self, window: Window, pixels: Pixels) -> Valid | None:
+        """Fill RGB (h, w, 3) of a window inside the frame; validity (h, w), None where all are valid."""
+        return self._blocks.read_into(window, pixels)
 
-    def _convert(self, window: Window) -> tuple[Pixels, Valid]:
-        """RGB (h, w, 3) and validity (h, w), read from the file."""
-        raw, valid = self._raw(window)
-        pixels = np.empty((*valid.shape, COLOUR), np.uint8)
-        if self._palette is None:
-            for c, band in enumerate(raw):
-                pixels[..., c] = self._stretcher(band, c) if self._stretcher else band
-            pixels[..., len(raw) :] = pixels[..., :1]
-        else:
-            colours = self._palette[raw[0]]
-            pixels[:] = colours[..., :COLOUR]
-            valid &= colours[..., COLOUR] > 0
-        if not valid.all():
-            pixels[~valid] = 0
-        return pixels, valid
-
-    def read(self, window: Window) -> tuple[Pixels, Valid]:
-        """RGB (h, w, 3) and validity (h, w) of a window inside the frame."""
-        return self._rows.read(window) if self._rows else self._convert(window)
+    def coarse(self, down: int) -> tuple[PixelSource, int] | None:
+        """The largest overview whose factor divides `down` and whose px are means of the file's; and that factor."""
+        if down not in self._overviews:
+            self._overviews[down] = best_overview(self._blocks, down, lambda level: self._open(OVERVIEW_LEVEL=level))
+        return self._overviews[down]
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        for file in self._open_files:
+            file.close()
+
+
+def _valid_px(raw: NDArray[Any], valid: Valid | None) -> list[NDArray[Any]]:
+    """Px (n,) of each band of `raw` (bands, h, w), those that are valid (h, w)."""
+    return [band.ravel() if valid is None else band[valid] for band in raw]
 
 
 def _patches(width: int, height: int) -> list[Window]:
@@ -203,8 +179,3 @@ def _patches(width: int, height: int) -> list[Window]:
     columns = [(2 * i + 1) * width // (2 * _PATCHES) for i in range(_PATCHES)]
     rows = [(2 * i + 1) * height // (2 * _PATCHES) for i in range(_PATCHES)]
     return [Window(x, y, min(_PATCH, width - x), min(_PATCH, height - y)) for y in rows for x in columns]
-
-
-def _first_line(error: BaseException) -> str:
-    """What GDAL says, without the tail."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

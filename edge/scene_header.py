@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 PICTURES = ("JPEG", "PNG", "WebP", "BMP", "GIF")
 READABLE = "JPEG, PNG, WebP, BMP, GIF, TIFF and GeoTIFF"
@@ -42,6 +46,15 @@ _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]", re.DOTALL)
 """Any marker but fill bytes, escaped data, restarts and the start of (embedded) pictures."""
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_END, _JPEG_APP1 = 0xD9, 0xE1
+_JPEG_CHANNELS = {1: 1, 3: 3, 4: 3}
+"""Components of a JPEG -> channels that it is decoded to; the four of CMYK become colours."""
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
+"""Colour types of a PNG -> channels that it is decoded to."""
+_PNG_COLOUR, _PNG_PALETTE = 2, 3
+_PIECE = 2**20
+"""Bytes of a file that are looked at at once."""
+_HEAD = 64
+"""Bytes that hold the header of a WebP or BMP."""
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = 1
 
@@ -62,6 +75,10 @@ class Header:
     """EXIF orientation; 1 is upright."""
     control: tuple[int, int] = (0, 0)
     """Start and end of the bytes that make a PNG an animation; all versions of OpenCV read the same picture without."""
+    channels: int | None = None
+    """That OpenCV decodes it to, as far as this can be told."""
+    bits: int = 8
+    """Of a sample."""
 
 
 _CUT_OFF = "is cut off before its end"
@@ -75,13 +92,24 @@ def kind_of(head: bytes) -> str | None:
     return None
 
 
-def read_header(kind: str, data: bytes) -> Header:
-    """Walk a whole file of one of PICTURES. A size of 0 x 0 where the file ends before telling it."""
+def read_header(kind: str, file: BinaryIO) -> Header:
+    """Walk a whole file of one of PICTURES, in pieces. A size of 0 x 0 where the file ends before telling it."""
     walk = {"JPEG": _jpeg, "PNG": _png, "WebP": _webp, "BMP": _bmp, "GIF": _gif}[kind]
     try:
-        return walk(data)
+        return walk(file)
     except IndexError:
         return Header(0, 0, _CUT_OFF)
+
+
+def _at(file: BinaryIO, start: int, size: int) -> bytes:
+    """Bytes of a file; fewer at its end."""
+    file.seek(start)
+    return file.read(size)
+
+
+def _length(file: BinaryIO) -> int:
+    """Bytes of a file."""
+    return file.seek(0, 2)
 
 
 def _number(data: bytes, start: int, size: int, *, big: bool = False) -> int:
@@ -92,22 +120,38 @@ def _number(data: bytes, start: int, size: int, *, big: bool = False) -> int:
     return int.from_bytes(part, "big" if big else "little")
 
 
-def _jpeg(data: bytes) -> Header:
+def _jpeg(file: BinaryIO) -> Header:
     """Segments up to the end marker; whatever follows that one (previews, maker's notes) is ignored."""
-    width = height = 0
+    width = height = bits = components = 0
     orientation = _UPRIGHT
-    found = _JPEG_MARKER.search(data, 2)
+    found = _next_marker(file, 2)
+    fault: str | None = _CUT_OFF
     while found:
-        marker, at = data[found.end() - 1], found.end()
+        marker, at = found
         if marker == _JPEG_END:
-            return Header(width, height, None if width else "has no picture in it", orientation=orientation)
-        length = int.from_bytes(data[at : at + 2], "big")
+            fault = None if width else "has no picture in it"
+            break
+        length = int.from_bytes(_at(file, at, 2), "big")
         if marker in _JPEG_FRAMES:
-            height, width = (int.from_bytes(data[at + i : at + i + 2], "big") for i in (3, 5))
-        elif marker == _JPEG_APP1 and data[at + 2 : at + 8] == b"Exif\x00\x00":
-            orientation = _orientation(data[at + 8 : at + length])
-        found = _JPEG_MARKER.search(data, at + length)
-    return Header(width, height, _CUT_OFF, orientation=orientation)
+            frame = _at(file, at, 8).ljust(8, b"\x00")
+            bits, components = frame[2], frame[7]
+            height, width = (int.from_bytes(frame[i : i + 2], "big") for i in (3, 5))
+        elif marker == _JPEG_APP1:
+            segment = _at(file, at + 2, max(length - 2, 0))
+            if segment[:6] == b"Exif\x00\x00":
+                orientation = _orientation(segment[6:])
+        found = _next_marker(file, at + length)
+    return Header(width, height, fault, orientation=orientation, channels=_JPEG_CHANNELS.get(components), bits=bits)
+
+
+def _next_marker(file: BinaryIO, start: int) -> tuple[int, int] | None:
+    """The first marker from a place on, and where it ends."""
+    while len(piece := _at(file, start, _PIECE)) > 1:
+        found = _JPEG_MARKER.search(piece)
+        if found:
+            return piece[found.end() - 1], start + found.end()
+        start += len(piece) - 1  # a marker may begin with the last byte
+    return None
 
 
 def _orientation(exif: bytes) -> int:
@@ -125,31 +169,49 @@ def _orientation(exif: bytes) -> int:
     return _UPRIGHT
 
 
-def _png(data: bytes) -> Header:
+def _png(file: BinaryIO) -> Header:
     """Chunks up to IEND, with the checksums of those that make up the picture."""
-    width, height = _number(data, 16, 4, big=True), _number(data, 20, 4, big=True)
-    frames, orientation, control, at = 1, _UPRIGHT, (0, 0), 8
-    view = memoryview(data)
-    while at + 12 <= len(data):
-        length, name = _number(data, at, 4, big=True), data[at + 4 : at + 8]
-        end = at + 12 + length
-        if end > len(data):
+    head, length = _at(file, 0, _HEAD), _length(file)
+    width, height = _number(head, 16, 4, big=True), _number(head, 20, 4, big=True)
+    bits, colour = _number(head, 24, 1), _number(head, 25, 1)
+    frames, orientation, control, channels, at = 1, _UPRIGHT, (0, 0), _PNG_CHANNELS.get(colour), 8
+    fault: str | None = _CUT_OFF
+    while at + 12 <= length:
+        start = _at(file, at, 8)
+        name, end = start[4:], at + 12 + int.from_bytes(start[:4], "big")
+        if end > length:
             break
-        critical = name[:1].isupper()
-        if critical and zlib.crc32(view[at + 4 : end - 4]) != _number(data, end - 4, 4, big=True):
-            return Header(width, height, "is damaged (a checksum is wrong)", frames, orientation)
+        if name[:1].isupper() and _checksum(file, at + 4, end - 4) != int.from_bytes(_at(file, end - 4, 4), "big"):
+            fault = "is damaged (a checksum is wrong)"
+            break
         if name == b"IEND":
-            return Header(width, height, None, frames, orientation, control)
+            fault = None
+            break
         if name == b"acTL":
-            frames, control = max(2, _number(data, at + 8, 4, big=True)), (at, end)
+            frames, control = max(2, int.from_bytes(_at(file, at + 8, 4), "big")), (at, end)
         elif name == b"eXIf":
-            orientation = _orientation(data[at + 8 : end - 4])
+            orientation = _orientation(_at(file, at + 8, end - at - 12))
+        elif name == b"tRNS" and colour in (_PNG_COLOUR, _PNG_PALETTE):
+            channels = 4
         at = end
-    return Header(width, height, _CUT_OFF, frames, orientation)
+    return Header(width, height, fault, frames, orientation, (0, 0) if fault else control, channels, bits)
 
 
-def _webp(data: bytes) -> Header:
+def _checksum(file: BinaryIO, start: int, stop: int) -> int:
+    """CRC-32 of a part of a file."""
+    file.seek(start)
+    checksum = 0
+    while start < stop:
+        piece = file.read(min(_PIECE, stop - start))
+        checksum, start = zlib.crc32(piece, checksum), start + len(piece)
+        if not piece:
+            break
+    return checksum
+
+
+def _webp(file: BinaryIO) -> Header:
     """The first chunk tells the size; the container tells how long the file should be."""
+    data = _at(file, 0, _HEAD)
     chunk, frames = data[12:16], 1
     if chunk == b"VP8X":
         width, height = _number(data, 24, 3) + 1, _number(data, 27, 3) + 1
@@ -159,12 +221,13 @@ def _webp(data: bytes) -> Header:
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     else:
         width, height = _number(data, 26, 2) & 0x3FFF, _number(data, 28, 2) & 0x3FFF
-    whole = _number(data, 4, 4) + 8 <= len(data)
+    whole = _number(data, 4, 4) + 8 <= _length(file)
     return Header(width, height, None if whole else _CUT_OFF, frames)
 
 
-def _bmp(data: bytes) -> Header:
+def _bmp(file: BinaryIO) -> Header:
     """Header fields; the length is known where the rows are not compressed."""
+    data = _at(file, 0, _HEAD)
     offset, header = _number(data, 10, 4), _number(data, 14, 4)
     if header == 12:  # noqa: PLR2004 - the OS/2 header, with 16-bit fields
         width, height, bits, packed = _number(data, 18, 2), _number(data, 20, 2), _number(data, 24, 2), 0
@@ -172,7 +235,7 @@ def _bmp(data: bytes) -> Header:
         width, height = _number(data, 18, 4), abs(_signed(_number(data, 22, 4)))
         bits, packed = _number(data, 28, 2), _number(data, 30, 4)
     row = (width * bits + 31) // 32 * 4
-    whole = packed in (1, 2, 4, 5) or offset + row * height <= len(data)
+    whole = packed in (1, 2, 4, 5) or offset + row * height <= _length(file)
     return Header(width, height, None if whole else _CUT_OFF)
 
 
@@ -181,8 +244,9 @@ def _signed(value: int) -> int:
     return value - 2**32 if value >= 2**31 else value
 
 
-def _gif(data: bytes) -> Header:
+def _gif(file: BinaryIO) -> Header:
     """Blocks up to the trailer."""
+    data = _at(file, 0, -1)
     width, height = _number(data, 6, 2), _number(data, 8, 2)
     at, frames = 13 + _colour_table(data[10]), 0
     try:

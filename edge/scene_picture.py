@@ -1,4 +1,7 @@
-"""Read JPEG, PNG, WebP, BMP and GIF: decoded whole by OpenCV, once their header says that this is affordable.
+"""Read JPEG, PNG, WebP, BMP and GIF: decoded by OpenCV when they are opened, once their header says that this is wise.
+
+A large JPEG or PNG is decoded to a temporary file, any other picture to memory; windows can be read in any order. Px
+are brought to RGB of 8 bit as they are read.
 
 The px grid is the stored one. An EXIF orientation is not applied (a warning says so): coordinates in the results are
 those of the file, the same that any other tool finds in it. Of an animation the first picture is read, with a warning.
@@ -12,6 +15,7 @@ import cv2
 import numpy as np
 
 from edge.errors import SceneError
+from edge.scene_decode import AGAIN, decode
 from edge.scene_header import Header, read_header
 from edge.scene_source import COLOUR, GREY
 from edge.stretch import SAMPLE_SIDE, Stretch, Stretcher, fit
@@ -28,36 +32,46 @@ if TYPE_CHECKING:
 
 _BYTES_PER_PX = 16
 """No picture of so many px needs a longer file than 4 bands of 16 bits, twice over."""
-_AGAIN = "copy or download it again, or save it anew"
+_ALPHA = 3
+_ROWS = 256
+"""That are looked at at once."""
 
 
 class Picture:
-    """A decoded picture, held as 8 bit."""
+    """A decoded picture."""
 
     georef: Georef | None = None
+    grid: tuple[int, int] | None = None
 
     def __init__(self, path: Path, kind: str, options: SceneOptions) -> None:
-        """Check the header, decode, choose bands, bring to 8 bit.
+        """Check the header, decode, choose bands, fit the stretch.
 
         Raises:
             SceneError: too large, not whole, or not decodable.
         """
         self.synthetic = False
         self.warnings: list[str] = []
-        self.stretch: Stretch | None = None
         if path.stat().st_size > options.max_pixels * _BYTES_PER_PX + 2**20:
             raise _too_large(path, f"is {path.stat().st_size:,} bytes long", options.max_pixels)
-        data = path.read_bytes()
-        header = read_header(kind, data)
+        with path.open("rb") as file:
+            header = read_header(kind, file)
         _check(path, kind, header, options.max_pixels)
-        start, stop = header.control
-        array = _decode(path, kind, data[:start] + data[stop:])
-        self.height, self.width = array.shape[:2]
+        self._stored, self._spill = decode(path, kind, header)
+        self.height, self.width = self._stored.shape[:2]
         if (self.width, self.height) != (header.width, header.height):
             cause = f"its header says {header.width} x {header.height} px, its data {self.width} x {self.height}"
-            raise SceneError(path, cause, _AGAIN)
-        self._valid = _opaque(array)
-        self._pixels = self._eight_bit(_choose(path, array, options.bands), options)
+            raise SceneError(path, cause, AGAIN)
+        self._bands = _choose(path, self._stored.shape[2], options.bands)
+        shows = self._opacity()
+        self._masked = not all(shows)
+        self._stretcher = None if self._stored.dtype == np.uint8 else self._fit(options.stretch)
+        self.stretch: Stretch | None = self._stretcher.stretch if self._stretcher else None
+        self._warn(path, kind, header)
+        if not any(shows):
+            self.warnings.append("every pixel is transparent: there is nothing to score")
+
+    def _warn(self, path: Path, kind: str, header: Header) -> None:
+        """What a user should know."""
         if header.frames > 1:
             self.warnings.append(f"an animated {kind}: only its first picture is read")
         if header.orientation > 1:
@@ -66,35 +80,70 @@ class Picture:
             )
         if _has_world_file(path):
             self.warnings.append("its world file is not used: convert both to a GeoTIFF, by gdal_translate -a_srs")
-        if self._valid is not None and not self._valid.any():
-            self.warnings.append("every pixel is transparent: there is nothing to score")
 
-    def _eight_bit(self, array: NDArray[Any], options: SceneOptions) -> Pixels:
-        """Chosen bands (h, w, bands) as 8 bit."""
-        if array.dtype == np.uint8:
-            return array
-        step = max(1, -(-max(array.shape[:2]) // SAMPLE_SIDE))
-        keep = slice(None) if self._valid is None else self._valid[::step, ::step]
-        bands = range(array.shape[2])
-        self.stretch = fit([array[::step, ::step, c][keep].ravel() for c in bands], options.stretch)
-        stretcher = Stretcher(self.stretch, array.dtype)
-        return np.stack([stretcher(array[..., c], c) for c in bands], 2)
+    def _opacity(self) -> set[bool]:
+        """Whether there are px that an alpha channel shows, and whether there are px that it hides."""
+        if self._stored.shape[2] <= _ALPHA:
+            return {True}
+        shows: set[bool] = set()
+        for y in range(0, self.height, _ROWS):
+            alpha = self._stored[y : y + _ROWS, :, _ALPHA]
+            shows |= {bool(alpha.max() > 0), bool(alpha.min() > 0)}
+            self._touch(_ROWS)
+        return shows
 
-    def read(self, window: Window) -> tuple[Pixels, Valid]:
-        """RGB (h, w, 3) and validity (h, w) of a window inside the frame."""
-        rows, columns = slice(window.y, window.bottom), slice(window.x, window.right)
-        part = self._pixels[rows, columns]
-        pixels = np.repeat(part, COLOUR, axis=2) if part.shape[2] == GREY else part.copy()
-        if self._valid is None:
-            return pixels, np.ones(pixels.shape[:2], np.bool_)
-        valid = self._valid[rows, columns].copy()
+    def _fit(self, percentiles: tuple[float, float]) -> Stretcher:
+        """The stretch of px that are not 8 bit."""
+        step = max(1, -(-max(self.width, self.height) // SAMPLE_SIDE))
+        rows = []
+        for y in range(0, self.height, step):
+            rows.append(self._stored[y, ::step].copy())
+            self._touch(1)
+        sample = np.concatenate(rows)
+        shown = sample[sample[:, _ALPHA] > 0] if self._masked else sample
+        return Stretcher(fit([shown[:, band] for band in self._bands], percentiles), self._stored.dtype)
+
+    def _touch(self, rows: int) -> None:
+        """Let go of rows that have been read, where they lie in a file. The system brings in whole rows, and more."""
+        if self._spill:
+            self._spill.touch(rows * self._stored.strides[0])
+
+    def read_into(self, window: Window, pixels: Pixels) -> Valid | None:
+        """Fill RGB (h, w, 3) of a window inside the frame; validity (h, w), None where all are valid."""
+        part = self._stored[window.y : window.bottom, window.x : window.right]
+        for y in range(0, window.height, _ROWS):
+            rows = slice(y, y + _ROWS)
+            self._convert(part[rows], pixels[rows])
+            self._touch(_ROWS)
+        if not self._masked:
+            return None
+        valid: Valid = part[..., _ALPHA] > 0
+        if valid.all():
+            return None
         pixels[~valid] = 0
-        return pixels, valid
+        return valid
+
+    def _convert(self, part: NDArray[Any], pixels: Pixels) -> None:
+        """Stored px (h, w, channels) -> RGB (h, w, 3)."""
+        if self._stretcher is None and self._bands == [2, 1, 0]:
+            code = cv2.COLOR_BGR2RGB if part.shape[2] == COLOUR else cv2.COLOR_BGRA2RGB
+            if pixels.strides[0] >= 0 and pixels.strides[1:] == (COLOUR, 1):
+                cv2.cvtColor(part, code, pixels)
+            else:  # no array that OpenCV can write to
+                pixels[:] = cv2.cvtColor(part, code)
+            return
+        for c, band in enumerate(self._bands):
+            pixels[..., c] = self._stretcher(part[..., band], c) if self._stretcher else part[..., band]
+        if len(self._bands) == GREY:
+            pixels[..., GREY:] = pixels[..., :GREY]
+
+    def coarse(self, down: int) -> None:
+        """Nothing: its px are decoded already."""
 
     def close(self) -> None:
         """Let go of the px."""
-        self._pixels = np.empty((0, 0, 1), np.uint8)
-        self._valid = None
+        self._stored = np.empty((0, 0, self._stored.shape[2]), self._stored.dtype)
+        self._spill = None
 
 
 def _has_world_file(path: Path) -> bool:
@@ -113,39 +162,15 @@ def _check(path: Path, kind: str, header: Header, limit: int) -> None:
     if header.width * header.height > limit:
         raise _too_large(path, f"is {header.width:,} x {header.height:,} pixels", limit)
     if header.fault:
-        raise SceneError(path, f"the {kind} {header.fault}", _AGAIN)
+        raise SceneError(path, f"the {kind} {header.fault}", AGAIN)
     if header.width * header.height == 0:
-        raise SceneError(path, f"is {header.width} x {header.height} pixels: there is nothing in it", _AGAIN)
+        raise SceneError(path, f"is {header.width} x {header.height} pixels: there is nothing in it", AGAIN)
 
 
-def _decode(path: Path, kind: str, data: bytes) -> NDArray[Any]:
-    """Px with shape (h, w, channels): grey, BGR or BGRA, as stored."""
-    try:
-        # UNCHANGED keeps alpha and 16 bits, and leaves the orientation alone.
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except (cv2.error, MemoryError) as error:
-        raise SceneError(path, f"OpenCV cannot decode it ({str(error).strip()})", _AGAIN) from error
-    if array is None:
-        raise SceneError(path, f"OpenCV {cv2.__version__} cannot decode this {kind}", _AGAIN)
-    return array if array.ndim == COLOUR else array[..., None]
-
-
-def _opaque(array: NDArray[Any]) -> Valid | None:
-    """Which px (h, w) an alpha channel shows; None where it shows all, or there is none."""
-    if array.shape[2] <= COLOUR:
-        return None
-    valid: Valid = array[..., COLOUR] > 0
-    return None if valid.all() else valid
-
-
-def _choose(path: Path, array: NDArray[Any], bands: tuple[int, ...] | None) -> NDArray[Any]:
-    """A view of one band, or of three in RGB order. Bands count from 1 in RGB order, alpha last."""
-    channels = array.shape[2]
+def _choose(path: Path, channels: int, bands: tuple[int, ...] | None) -> list[int]:
+    """The stored channels to read: one, or three in RGB order. Bands count from 1 in RGB order, alpha last."""
     stored = [2, 1, 0, *range(COLOUR, channels)] if channels >= COLOUR else [0]
     wanted = bands or range(1, min(channels, COLOUR) + 1)
     if max(wanted) > channels:
         raise SceneError(path, f"has {channels} bands, not {max(wanted)}", "choose others by --bands")
-    picked = [stored[b - 1] for b in wanted]
-    if picked == [2, 1, 0]:
-        return array[..., 2::-1]
-    return array[..., picked]
+    return [stored[b - 1] for b in wanted]

@@ -28,7 +28,7 @@ class SceneOptions:
     gsd_m: float | None = None
     """Metres per source px, over what the file says; None lets the file say."""
     max_pixels: int = 400_000_000
-    """Largest picture (JPEG, PNG, WebP, BMP, GIF) that is decoded: those are held whole. A TIFF is read by windows."""
+    """Largest picture (JPEG, PNG, WebP, BMP, GIF) that is decoded: that is done at once. A TIFF is read by windows."""
     stretch: tuple[float, float] = (1.0, 99.0)
     """Percentiles of the scene's valid px that become 0 and 255, where px are not 8 bit. See edge.stretch."""
 
@@ -46,13 +46,28 @@ class SceneOptions:
                 raise UsageError(option, f"{value} makes no sense", f"give {wanted}")
 
 
-class Source(Protocol):
+class PixelSource(Protocol):
+    """Px that can be read by windows."""
+
+    @property
+    def width(self) -> int:
+        """Px."""
+
+    @property
+    def height(self) -> int:
+        """Px."""
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """Rows and columns of the blocks that must be decoded as one; None where the px lie decoded already."""
+
+    def read_into(self, window: Window, pixels: Pixels) -> Valid | None:
+        """Fill RGB (h, w, 3), 0 where not valid, of a window inside the frame. Validity (h, w), None for all valid."""
+
+
+class Source(PixelSource, Protocol):
     """One open file."""
 
-    width: int
-    """Px."""
-    height: int
-    """Px."""
     georef: Georef | None
     """Where the px lie on the ground."""
     stretch: Stretch | None
@@ -62,8 +77,8 @@ class Source(Protocol):
     warnings: list[str]
     """What a user should know about how the file was read."""
 
-    def read(self, window: Window) -> tuple[Pixels, Valid]:
-        """RGB with shape (h, w, 3), 0 where not valid, and validity (h, w), of a window inside the frame."""
+    def coarse(self, down: int) -> tuple[PixelSource, int] | None:
+        """The same px reduced by a factor that divides `down`, if the file has them at less cost; and the factor."""
 
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""

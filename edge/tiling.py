@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edge.geometry import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,18 @@ def _cores(starts: list[int], extent: int, tile: int) -> list[tuple[int, int]]:
     """Owned (start, stop) along one axis: neighbours meet in the middle of what they share."""
     cuts = [(b + a + tile) // 2 for a, b in itertools.pairwise(starts)]
     return list(zip([0, *cuts], [*cuts, extent], strict=True))
+
+
+def best_side(frame: tuple[int, int], overlap: int, sides: Sequence[int]) -> int:
+    """Of the sides of tiles, px, the one that covers a frame (width, height) with the fewest px.
+
+    The work of a network grows with the px that it sees; tiles that fit a frame badly overlap more than they must.
+    """
+
+    def work(side: int) -> int:
+        return len(_starts(frame[0], side, overlap)) * len(_starts(frame[1], side, overlap)) * side * side
+
+    return min(sides, key=work)
 
 
 def plan_tiles(width: int, height: int, tile: int, overlap: int) -> list[Tile]:

@@ -366,7 +366,8 @@ def test_results_that_cannot_be_written_are_no_success(
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(scenes: Path, model: str) -> None:
-    command = [sys.executable, "-m", "edge.cli", "count", *[str(scenes / "plain.tif")] * 3, "--model", model, "--json"]
+    words = [*[str(scenes / "plain.tif")] * 3, "--model", model, "--json", "--provider", "cpu", "--precision", "fp32"]
+    command = [sys.executable, "-m", "edge.cli", "count", *words]
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=REPOSITORY)
@@ -441,6 +442,7 @@ def test_the_doctor_finds_what_runs(shipped: Path, capsys: pytest.CaptureFixture
     (document,) = ran.documents
     assert set(document) == {
         "tanker_edge", "python", "machine", "system", "packages", "libraries", "providers", "models",
+        "speeds",
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
-from edge.decode import SHARED_WATER, decode, suppress
+from edge.decode import SHARED_WATER, STRIDES, decode, from_distances, suppress
 from edge.detections import Detections
 from edge.geometry import Floats, envelopes, to_corners
 
@@ -118,3 +118,34 @@ def test_boxes_stay_apart_by_their_corners_not_their_centres() -> None:
     assert len(suppress(cross, 0.4)) == 2
     assert fit(cross.xywhr, cross.xywhr)[0, 1] < 0.05
     assert to_corners(cross.xywhr).shape == (2, 4, 2)
+
+
+def _plain_decode(output: Floats, size: tuple[int, int]) -> Floats:
+    """Boxes of all anchors as ultralytics' make_anchors and dist2rbox describe them, one at a time."""
+    rows, i = [], 0
+    while i < len(output):
+        for stride in STRIDES:
+            for y in range(size[0] // stride):
+                for x in range(size[1] // stride):
+                    left, top, right, bottom, log_odds, angle = output[i].astype(float)
+                    dx, dy = (right - left) / 2, (bottom - top) / 2
+                    cx = x + 0.5 + dx * np.cos(angle) - dy * np.sin(angle)
+                    cy = y + 0.5 + dx * np.sin(angle) + dy * np.cos(angle)
+                    box = [cx * stride, cy * stride, (left + right) * stride, (top + bottom) * stride]
+                    rows.append([*box, 1 / (1 + np.exp(-log_odds)), angle])
+                    i += 1
+    return np.array(rows)
+
+
+@given(seed=SEEDS, rows=st.integers(1, 4), columns=st.integers(1, 4), networks=st.integers(1, 2))
+def test_boxes_of_distances_are_ultralytics(seed: int, rows: int, columns: int, networks: int) -> None:
+    size = (32 * rows, 32 * columns)
+    rng = np.random.default_rng(seed)
+    anchors = networks * sum((size[0] // s) * (size[1] // s) for s in STRIDES)
+    spread = np.array([4, 4, 4, 4, 6, 3])
+    output = (rng.uniform([0, 0, 0, 0, -1, -0.5], 1, (anchors, 6)) * spread).astype(np.float32)
+    expected = _plain_decode(output, size)
+    assert np.allclose(from_distances(output, 0.0, size), expected)
+    alive = expected[expected[:, 4] >= 0.3]
+    assert np.allclose(from_distances(output, 0.3, size), alive), "only those that reach the floor, in their order"
+    assert len(from_distances(output, 1.0, size)) == 0

@@ -219,9 +219,16 @@ def test_what_ran_and_how_is_told(tmp_path: Path, toy: Detector) -> None:
     document = _document(
         _scene(tmp_path), toy, ROWS, tiles=tiles, coverage=0.77, scale=Scale(down=2), warnings=["beware"]
     )
-    assert document["model"] == {"name": "toy", "version": "1", "sha256": toy.card.sha256, "provider": "cpu"}
+    assert document["model"] == {
+        "name": "toy",
+        "version": "1",
+        "sha256": toy.card.sha256,
+        "provider": "cpu",
+        "precision": "fp32",
+    }
     assert document["settings"] == {
         "threshold": 0.5, "working_gsd_m": 0.5, "scale": 0.5, "tile_px": 128, "overlap_px": 32, "stretch": None,
+        "found_at_scale": 0.5,
     }  # fmt: skip
     assert document["tiles"] == {"planned": 9, "scored": 6, "skipped": 2, "failed": 1}
     assert document["coverage"] == 0.77

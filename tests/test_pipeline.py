@@ -12,9 +12,10 @@ from scene_files import HARBOUR, ground, write_tiff
 import edge.scene
 from edge.aoi import load_aoi
 from edge.detector import Detector, load_detector
-from edge.errors import ProviderError, UsageError
+from edge.engine import AHEAD
+from edge.errors import ProviderError, StoppedError, UsageError
 from edge.pipeline import ScanOptions, plan_scan, scan
-from edge.preprocess import fit_tile, round_up, stack
+from edge.preprocess import fit_tile, round_up
 from edge.scene import Scale, SceneOptions, open_scene
 from training.cards import FLOOR
 
@@ -44,7 +45,7 @@ def harbour(tmp_path: Path) -> Path:
 
 def test_known_vessels_are_found_where_they_are(harbour: Path, toy: Detector) -> None:
     with open_scene(harbour) as scene:
-        result = scan(scene, toy)
+        result = scan(scene, toy, ScanOptions(exhaustive=True))
     found = result.found
     assert found.xywhr[:, :4].tolist() == [[44, 36, 24, 8], [164, 36, 24, 8], [284, 164, 24, 8]]
     assert found.score.tolist() == pytest.approx([1, 0.8, 0.6])
@@ -226,34 +227,59 @@ class _Broken:
         self.card, self._detector = detector.card, detector
         self.calls = 0
 
-    def find(self, batch: NDArray[np.uint8]) -> object:
+    def find(self, batch: NDArray[np.uint8], floor: float | None = None) -> object:
         self.calls += 1
         if self.calls >= 3:
             raise ProviderError("cpu", "the network failed", "see the doctor")
-        return self._detector.find(batch)
+        return self._detector.find(batch, floor)
 
 
 def test_a_network_that_fails_stops_the_scan(tmp_path: Path, toy: Detector) -> None:
     path = _write(tmp_path, toy_model.picture(1600, 1600, {}))
     broken = _Broken(toy)
     with open_scene(path) as scene, pytest.raises(ProviderError, match="the network failed"):
-        scan(scene, broken, ScanOptions(threads=2))  # type: ignore[arg-type]
+        scan(scene, broken, ScanOptions(threads=2, exhaustive=True))  # type: ignore[arg-type]
     assert broken.calls < 20, "the rest of the 289 tiles is not tried"
-    assert not [t for t in threading.enumerate() if t.name.startswith("scan")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("infer")]
+
+
+def test_a_scan_can_be_stopped(tmp_path: Path, toy: Detector) -> None:
+    path = _write(tmp_path, toy_model.picture(1600, 1600, {}))
+    stop, seen = threading.Event(), []
+
+    def on_tile(done: int, _: int) -> None:
+        seen.append(done)
+        if done == 5:
+            stop.set()
+
+    with open_scene(path) as scene, pytest.raises(StoppedError, match="stopped before it was done"):
+        scan(scene, toy, ScanOptions(threads=2, exhaustive=True), on_tile=on_tile, stop=stop)
+    assert len(seen) < 20
+    assert not [t for t in threading.enumerate() if t.name.startswith("infer")]
+
+
+def test_plain_tiles_are_skipped_and_counted(tmp_path: Path, toy: Detector) -> None:
+    path = _write(tmp_path, toy_model.picture(1600, 1600, VESSELS))
+    with open_scene(path) as scene:
+        usual, exhaustive = scan(scene, toy), scan(scene, toy, ScanOptions(exhaustive=True))
+    assert usual.tiles.skipped > 250
+    assert usual.tiles.scored + usual.tiles.skipped == usual.tiles.planned == exhaustive.tiles.scored
+    assert usual.coverage == exhaustive.coverage == 1, "plain water was seen, and found to be that"
+    assert np.array_equal(usual.candidates.xywhr, exhaustive.candidates.xywhr)
 
 
 def test_a_bounded_number_of_tiles_is_under_way(tmp_path: Path, toy: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
     read, done = [0], [0]
     most = 0
-    plain = edge.scene.Scene.read
+    plain = edge.scene.Scene.read_into
 
-    def counted(self: edge.scene.Scene, *args: object) -> object:
+    def counted(self: edge.scene.Scene, *args: object, **kwargs: object) -> object:
         nonlocal most
         read[0] += 1
         most = max(most, read[0] - done[0])
-        return plain(self, *args)  # type: ignore[arg-type]
+        return plain(self, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(edge.scene.Scene, "read", counted)
+    monkeypatch.setattr(edge.scene.Scene, "read_into", counted)
     path = _write(tmp_path, toy_model.picture(1600, 1600, {}))
     seen: list[int] = []
 
@@ -263,22 +289,15 @@ def test_a_bounded_number_of_tiles_is_under_way(tmp_path: Path, toy: Detector, m
         assert planned == 289
 
     with open_scene(path) as scene:
-        scan(scene, toy, ScanOptions(threads=2, batch=2), on_tile=on_tile)
-    assert seen == [*range(2, 289, 2), 289], "progress is told in order"
-    assert most <= 2 * (2 * 2 + 2), "batch x (twice the threads, and one that is being merged)"
+        scan(scene, toy, ScanOptions(threads=2, batch=2, exhaustive=True), on_tile=on_tile)
+    assert seen == list(range(1, 290)), "progress is told in order"
+    assert most <= 2 * (AHEAD * 2 + 2), "batch x (some a thread, one that is read, and one that is being merged)"
 
 
-def test_fit_tile_and_stack() -> None:
+def test_fit_tile() -> None:
     assert [round_up(v, 32) for v in (1, 32, 33)] == [32, 32, 64]
     assert fit_tile(5000, 10, 1024, 32) == 1024
     assert fit_tile(40, 10, 1024, 32) == 64
-    pictures = [np.full((4, 5, 3), i, np.uint8) for i in range(3)]
-    kept = np.zeros((4, 4, 5, 3), np.uint8)
-    for batch in (stack(pictures), stack(pictures, kept), stack(pictures, kept[:1])):
-        assert batch.shape == (3, 4, 5, 3)
-        assert batch.flags.c_contiguous
-        assert [int(p[0, 0, 0]) for p in batch] == [0, 1, 2]
-    assert np.shares_memory(stack(pictures, kept), kept)
 
 
 def test_the_harbour_is_on_earth() -> None:

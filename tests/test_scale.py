@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.scale import Scale, choose_scale, enlarge, shrink
+import edge.scale
+from edge.scale import Scale, choose_scale, cv2_halves_exactly, enlarge, shrink
 
 
 def _half_up(value: Fraction) -> int:
@@ -23,6 +24,7 @@ def test_shrink_is_the_exact_mean_of_the_valid_px(width: int, height: int, down:
     pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
     pixels[~valid] = 0
     out, out_valid = shrink(pixels, valid, down)
+    assert out_valid is not None
     assert out.shape == (-(-height // down), -(-width // down), 3)
     for y, x in np.ndindex(out_valid.shape):
         block = np.s_[y * down : (y + 1) * down, x * down : (x + 1) * down]
@@ -31,6 +33,32 @@ def test_shrink_is_the_exact_mean_of_the_valid_px(width: int, height: int, down:
         for c in range(3):
             values = [int(v) for v in pixels[block][..., c][valid[block]]]
             assert out[y, x, c] == (_half_up(Fraction(sum(values), count)) if count else 0)
+
+
+@given(st.integers(1, 70), st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_shrink_needs_no_validity_where_all_px_are_valid(width: int, height: int, down: int, seed: int) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    out, out_valid = shrink(pixels, None, down)
+    wanted, wanted_valid = shrink(pixels, np.ones((height, width), np.bool_), down)
+    assert out_valid is None
+    assert wanted_valid is not None
+    assert wanted_valid.all()
+    assert np.array_equal(out, wanted)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_halves_are_rounded_half_up_for_all_sums(monkeypatch: pytest.MonkeyPatch, *, trusted: bool) -> None:
+    """All four orders of px, at all places of a row that a vector kernel may treat by itself."""
+    if not trusted:
+        monkeypatch.setattr(edge.scale, "cv2_halves_exactly", lambda: False)
+    assert cv2_halves_exactly(), "this build of OpenCV is slower than others"
+    sums = np.arange(4 * 255 + 1).repeat(5)
+    blocks = np.stack([(sums + i) // 4 for i in range(4)]).astype(np.uint8)
+    for turn in range(4):
+        a, b, c, d = np.roll(blocks, turn, 0)
+        pixels = np.stack([np.stack([a, b], 1).ravel(), np.stack([c, d], 1).ravel()])[..., None].repeat(3, 2)
+        assert np.array_equal(shrink(pixels, None, 2)[0], ((sums + 2) // 4)[None, :, None].repeat(3, 2))
 
 
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(2, 4), st.integers(0, 2**32 - 1), st.sampled_from([0.6, 1.0]))

@@ -1,7 +1,15 @@
 from __future__ import annotations
 
+import errno
+import os
+import struct
+import sys
+import tempfile
+import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,21 +23,23 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from scene_files import animated_png, exif_orientation, gif, png, png_chunk, write_tiff
 
-import edge.row_cache
 import edge.scene
+import edge.scene_cache
+import edge.scene_decode
+import edge.scene_frame
 import edge.scene_geotiff
+import edge.scene_spill
 from edge.errors import SceneError, UsageError
 from edge.geometry import Window
 from edge.scene import Scale, Scene, SceneOptions, open_scene
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 RNG = np.random.default_rng(7)
 WHOLE = Scale()
-GIF_IS_READ = tuple(int(v) for v in cv2.__version__.split(".")[:2]) >= (4, 11)
+CV2 = tuple(int(v) for v in cv2.__version__.split(".")[:2])
+GIF_IS_READ = CV2 >= (4, 11)
 
 
 def _rgb(height: int, width: int) -> NDArray[np.uint8]:
@@ -226,6 +236,182 @@ def test_pages_are_told(tmp_path: Path) -> None:
     with open_scene(tmp_path / "scene.tif") as scene:
         assert (_all(scene)[0] == 10).all()
         assert "3 pages" in scene.warnings[0]
+
+
+# Large pictures
+
+
+def _chunked(colour: int, bits: int, rows: bytes, *extra: bytes) -> bytes:
+    """A PNG of 4 x 3 px of any colour type."""
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, bits, colour, 0, 0, 0))
+    data = png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+    return png(4, 3, b"")[:8] + head + b"".join(extra) + data
+
+
+def _encode(suffix: str, pixels: NDArray[Any], *how: int) -> bytes:
+    ok, data = cv2.imencode(suffix, pixels, list(how))
+    assert ok
+    return data.tobytes()
+
+
+def _smooth(channels: int, dtype: str = "uint8") -> NDArray[Any]:
+    noise = np.random.default_rng(5).integers(0, np.iinfo(dtype).max, (67, 90, channels)).astype(dtype)
+    return cv2.GaussianBlur(noise, (0, 0), 2).reshape(67, 90, channels)
+
+
+_NO_FILTER = b"".join(b"\x00" + bytes(range(i, i + 12)) for i in range(3))
+PICTURE_FILES = {
+    "jpeg": _encode(".jpg", _smooth(3)),
+    "jpeg 4:4:4": _encode(".jpg", _smooth(3), cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+    "progressive": _encode(".jpg", _smooth(3), cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+    "grey jpeg": _encode(".jpg", _smooth(1)),
+    "png": _encode(".png", _smooth(3)),
+    "grey png": _encode(".png", _smooth(1)),
+    "16 bit png": _encode(".png", _smooth(3, "uint16")),
+    "16 bit grey png": _encode(".png", _smooth(1, "uint16")),
+    "16 bit alpha": _encode(".png", _smooth(4, "uint16")),
+    "alpha": _encode(".png", _smooth(4) // 64 * 64),
+    "palette": _chunked(3, 8, b"\x00\x00\x01\x00\x01" * 3, png_chunk(b"PLTE", bytes([9, 8, 7, 200, 100, 50]))),
+    "palette, one colour clear": _chunked(
+        3, 8, b"\x00\x00\x01\x00\x01" * 3, png_chunk(b"PLTE", bytes(range(6))), png_chunk(b"tRNS", b"\x00")
+    ),
+    "a colour clear": _chunked(2, 8, _NO_FILTER, png_chunk(b"tRNS", struct.pack(">HHH", 0, 1, 2))),
+    "grey and alpha": _chunked(4, 8, b"".join(b"\x00" + bytes(range(8)) for _ in range(3))),
+    "2 bits": _chunked(0, 2, b"\x00\xe4" * 3),
+    "a grey clear": _chunked(0, 8, b"\x00\x01\x02\x03\x04" * 3, png_chunk(b"tRNS", b"\x00\x02")),
+    "animated": animated_png([(b"\x00" + bytes([grey] * 6)) * 2 for grey in (100, 50)]),
+    "bmp": _encode(".bmp", _smooth(3)),
+    "webp": _encode(".webp", _smooth(3)),
+}
+
+
+@pytest.mark.parametrize("name", PICTURE_FILES)
+def test_the_px_of_a_picture_do_not_depend_on_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / "scene.img"
+    path.write_bytes(PICTURE_FILES[name])
+    with open_scene(path) as small:
+        pixels, valid = _all(small)
+        monkeypatch.setattr(edge.scene_decode, "MOST_BYTES", 0)
+        monkeypatch.setattr(edge.scene_spill, "_RESIDENT", 10)
+        with open_scene(path) as large:
+            assert (large.stretch, large.warnings) == (small.stretch, small.warnings)
+            for _ in range(2):
+                again, again_valid = _all(large)
+                assert np.array_equal(again, pixels)
+                assert np.array_equal(again_valid, valid)
+            on_disk = large._source._spill is not None
+    in_memory = {"animated", "bmp", "webp"}
+    assert on_disk == (name not in in_memory) or not edge.scene_spill.can_spill() or edge.scene_decode._TELLS > CV2
+
+
+def test_a_large_picture_that_is_damaged_inside_a_valid_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checksums are right, and rows are missing: no half of it may pass for water."""
+    path = tmp_path / "scene.png"
+    path.write_bytes(_chunked(2, 8, _NO_FILTER[:13]))
+    for limit in (0, 2**20):
+        monkeypatch.setattr(edge.scene_decode, "MOST_BYTES", limit)
+        with pytest.raises(SceneError, match="cannot decode this PNG"):
+            open_scene(path)
+
+
+def test_a_large_picture_without_room_on_the_disk_is_held_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "scene.jpg"
+    path.write_bytes(PICTURE_FILES["jpeg"])
+    monkeypatch.setattr(edge.scene_decode, "MOST_BYTES", 0)
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with open_scene(path) as scene:
+        assert scene._source._spill is None
+        wanted = cv2.imdecode(np.frombuffer(PICTURE_FILES["jpeg"], np.uint8), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(_all(scene)[0], wanted[..., ::-1])
+
+
+def test_a_temporary_file_has_no_name_and_goes_with_the_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, folder = tmp_path / "scene.jpg", tmp_path / "temporary"
+    path.write_bytes(PICTURE_FILES["jpeg"])
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(edge.scene_decode, "MOST_BYTES", 0)
+    with open_scene(path):
+        assert list(folder.iterdir()) == []
+        assert not [t for t in threading.enumerate() if t.name == "spill"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of a process is read from /proc")
+def test_a_large_picture_is_not_held_in_memory(tmp_path: Path) -> None:
+    """Nor is its file. What the process has in memory afterwards, whatever the machine's load."""
+    path = tmp_path / "scene.jpg"
+    path.write_bytes(_encode(".jpg", np.zeros((6000, 6000, 3), np.uint8)))
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    with open_scene(path):
+        pass
+    before = resident()
+    buffer = np.empty((640, 640, 3), np.uint8)
+    with open_scene(path) as scene:
+        for y in range(0, 6000, 512):
+            for x in range(0, 6000, 512):
+                scene.read_into(Window(x, y, 640, 640), WHOLE, buffer)
+        assert resident() - before < 50 * 2**20, "of 108 MB"
+
+
+# Quick reads
+
+
+@pytest.mark.parametrize(("resampling", "trusted"), [("average", True), ("cubic", True), ("nearest", False)])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_quick_reads_take_overviews_that_are_means(tmp_path: Path, resampling: str, trusted: bool, dtype: str) -> None:  # noqa: FBT001 - of a table
+    noise = cv2.GaussianBlur(_rgb(300, 420).transpose(1, 2, 0), (0, 0), 1.5).transpose(2, 0, 1)
+    bands = noise.astype(dtype) * (1 if dtype == "uint8" else 20)
+    write_tiff(tmp_path / "plain.tif", bands, nodata=0)
+    with pytest.warns(NotGeoreferencedWarning), rasterio.open(tmp_path / "plain.tif") as file:
+        rasterio.shutil.copy(file, tmp_path / "s.tif", driver="COG", blocksize=128, overview_resampling=resampling)
+    window, scale = Window(3, 5, 50, 40), Scale(down=4)
+    with open_scene(tmp_path / "s.tif") as scene:
+        quick, quick_valid = scene.read(window, scale, quick=True)
+        exact, valid = scene.read(window, scale)
+        assert (scene._frame(4, quick=True) is not scene._frame(4)) == trusted
+        whole = scene.read(Window(0, 0, *scene.working_size(scale)), scale, quick=True)[0]
+    assert np.array_equal(quick_valid, valid)
+    assert np.array_equal(whole[5:45, 3:53], quick)
+    assert np.abs(quick.astype(int) - exact).max() <= (1 if (resampling, dtype) == ("average", "uint8") else 255)
+
+
+def test_quick_reads_are_exact_where_there_is_nothing_quicker(tmp_path: Path) -> None:
+    bands = _rgb(90, 80)
+    write_tiff(tmp_path / "s.tif", bands)
+    cv2.imwrite(str(tmp_path / "s.png"), bands.transpose(1, 2, 0))
+    for name in ("s.tif", "s.png"):
+        with open_scene(tmp_path / name) as scene:
+            window, scale = Window(-2, 3, 30, 20), Scale(down=3)
+            for part, exact in zip(scene.read(window, scale, quick=True), scene.read(window, scale), strict=True):
+                assert np.array_equal(part, exact)
+
+
+def test_windows_are_read_into_any_array(scenes: list[Scene]) -> None:
+    for scene in scenes:
+        for scale in (WHOLE, Scale(up=2), Scale(down=2)):
+            for window in (Window(-3, -2, 20, 18), Window(1, 1, 9, 8), Window(500, 0, 4, 4)):
+                pixels, valid = scene.read(window, scale)
+                large = np.full((2, window.height + 5, window.width + 7, 3), 99, np.uint8)
+                inside = large[1, 2 : 2 + window.height, 3 : 3 + window.width]
+                for target in (inside, np.empty((3, window.height, window.width), np.uint8).transpose(1, 2, 0)):
+                    seen = scene.read_into(window, scale, target)
+                    assert np.array_equal(target, pixels)
+                    assert valid.all() if seen is None else np.array_equal(seen, valid)
+                assert (large[0] == 99).all()
+                assert (large[1, :2] == 99).all()
 
 
 # Bands
@@ -489,33 +675,86 @@ def test_going_down_is_the_block_mean_of_what_rasterio_reads(scenes: list[Scene]
 def test_large_reads_go_in_pieces(scenes: list[Scene], monkeypatch: pytest.MonkeyPatch, scale: Scale) -> None:
     whole = [_all(scene, scale) for scene in scenes]
     monkeypatch.setattr(edge.scene, "_PIECE_PX", 200)
+    monkeypatch.setattr(edge.scene_frame, "_PIECE_PX", 200)
+    for scene in scenes:
+        scene._caches[False].clear()
     for scene, (pixels, valid) in zip(scenes, whole, strict=True):
         again, again_valid = _all(scene, scale)
         assert np.array_equal(pixels, again)
         assert np.array_equal(valid, again_valid)
 
 
-@pytest.mark.parametrize("capacity", [10, 61 * 16, 61 * 64])
-@pytest.mark.parametrize("strip", [1, 7, 60])
-def test_strips_are_read_alike_through_the_row_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strip: int, capacity: int
+LAYOUTS = [
+    {"blockysize": 1},
+    {"blockysize": 7},
+    {"blockysize": 60},
+    {"tiled": True, "blockxsize": 16, "blockysize": 16},
+    {"tiled": True, "blockxsize": 32, "blockysize": 16},
+]
+WINDOWS = [Window(3, 0, 9, 9), Window(0, 40, 61, 13), Window(50, 5, 11, 30), Window(3, 2, 9, 9), Window(20, 9, 3, 3)]
+
+
+@pytest.fixture
+def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge.scene_frame, "_CELL_PX", 32 * 16)
+    monkeypatch.setattr(edge.scene_frame, "_CELL_ROWS", 16)
+    monkeypatch.setattr(edge.scene_frame, "_STRIP_ROWS", 8)
+    monkeypatch.setattr(edge.scene_frame, "_MOST_CELL_PX", 2000)
+
+
+@pytest.mark.parametrize("capacity", [10, 61 * 16 * 3, 2**20])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.usefixtures("small_cells")
+def test_blocks_are_read_alike_through_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: dict[str, Any], capacity: int
 ) -> None:
     bands, valid = _stored()
-    monkeypatch.setattr(edge.scene_geotiff, "_CACHE_MB", 0)
-    monkeypatch.setattr(edge.row_cache, "CAPACITY_PX", capacity)
-    monkeypatch.setattr(edge.row_cache, "_CHUNK_ROWS", 8)
-    with open_scene(write_tiff(tmp_path / "s.tif", bands, nodata=0, blockysize=strip, compress="lzw")) as scene:
-        assert scene._source._rows is not None
-        pixels, all_valid = _all(scene)
-        assert np.array_equal(all_valid, valid)
-        for window in (Window(3, 0, 9, 9), Window(0, 40, 61, 13), Window(50, 5, 11, 30), Window(3, 2, 9, 9)):
-            part = np.s_[window.y : window.bottom, window.x : window.right]
-            assert np.array_equal(scene.read(window, WHOLE)[0], pixels[part])
+    monkeypatch.setattr(edge.scene_cache, "MOST_BYTES", capacity)
+    path = write_tiff(tmp_path / "s.tif", bands, nodata=0, compress="lzw", **layout)
+    with open_scene(path) as scene, open_scene(path) as plain:
+        monkeypatch.setattr(plain, "_frame", lambda down, **_: edge.scene_frame.Frame(plain._source, down))
+        assert np.array_equal(_all(scene)[1], valid)
+        for scale in (WHOLE, Scale(up=2), Scale(down=3), Scale(down=2)):
+            for window in WINDOWS:
+                for part, wanted in zip(scene.read(window, scale), plain.read(window, scale), strict=True):
+                    assert np.array_equal(part, wanted)
+        assert sum(cell.size for cell in scene._caches[False]._cells.values()) == scene._caches[False]._bytes
+
+
+def _row_by_row(scene: Scene, side: int, step: int, scale: Scale = WHOLE) -> None:
+    width, height = scene.working_size(scale)
+    for y in range(0, height, step):
+        for x in range(0, width, step):
+            scene.read(Window(x, y, side, side), scale)
+
+
+@pytest.mark.parametrize("scale", [WHOLE, Scale(down=2), Scale(down=3)])
+@pytest.mark.parametrize("layout", LAYOUTS[1:])
+@pytest.mark.usefixtures("small_cells")
+def test_row_by_row_each_px_is_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: dict[str, Any], scale: Scale
+) -> None:
+    """In the room that a row of tiles needs, not that of the scene."""
+    monkeypatch.setattr(edge.scene_frame, "_WASTE", 1000)
+    monkeypatch.setattr(edge.scene_frame, "_TILE_ROWS", 32 // scale.down)
+    monkeypatch.setattr(edge.scene_frame, "_MOST_CELL_PX", 2**20)
+    bands = _rgb(400, 120)
+    with open_scene(write_tiff(tmp_path / "s.tif", bands, compress="lzw", **layout)) as scene:
+        decoded = np.zeros((400, 120), np.int64)
+        plain = scene._source.read_into
+
+        def counted(window: Window, pixels: NDArray[np.uint8]) -> object:
+            decoded[window.y : window.bottom, window.x : window.right] += 1
+            return plain(window, pixels)
+
+        monkeypatch.setattr(scene._source, "read_into", counted)
+        _row_by_row(scene, 24 // scale.down, 20 // scale.down, scale)
+        assert (decoded == 1).all()
+        assert scene._caches[False]._bytes <= scene._caches[False]._capacity < 3 * 400 * 120 // scale.down**2
 
 
 def test_strips_too_large_to_keep_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge.scene_geotiff, "_CACHE_MB", 0)
-    monkeypatch.setattr(edge.scene_geotiff, "CAPACITY_PX", 100)
+    monkeypatch.setattr(edge.scene_geotiff, "MOST_BYTES", 100)
     with open_scene(write_tiff(tmp_path / "s.tif", _stored()[0])) as scene:
         assert "TILED=YES" in scene.warnings[0]
 

@@ -10,7 +10,7 @@ import toy_model
 
 from edge import cli, session
 from edge.errors import ModelError, ProviderError
-from edge.session import PROVIDERS, available_providers, choose_provider, open_session
+from edge.session import PRECISIONS, PROVIDERS, available_providers, check_provider, open_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,11 +49,12 @@ def test_an_unknown_provider(doubler: Path) -> None:
     assert caught.value.subject == "abacus"
     assert caught.value.exit_code == 3
     assert all(name in caught.value.mend for name in ("auto", *PROVIDERS))
+    assert check_provider("cpu") == "cpu"
 
 
 @pytest.mark.parametrize("provider", sorted(set(PROVIDERS) - set(available_providers())))
-def test_a_provider_that_is_not_built_in_is_an_error_that_names_it(doubler: Path, provider: str) -> None:
-    with pytest.raises(ProviderError, match="does not have it") as caught:
+def test_a_provider_that_is_not_there_is_an_error_that_names_it(doubler: Path, provider: str) -> None:
+    with pytest.raises(ProviderError, match=r"does not have it|is not installed") as caught:
         open_session(doubler, provider)
     assert caught.value.subject == provider
     assert "--provider cpu" in caught.value.mend
@@ -73,12 +74,64 @@ def test_a_provider_that_is_built_in_and_does_not_start_is_an_error_too(
     assert caught.value.subject == "tensorrt"
 
 
-@pytest.mark.parametrize(
-    ("built", "chosen"), [(["cpu"], "cpu"), (["cpu", "cuda"], "cuda"), (["cpu", "openvino"], "cpu")]
-)
-def test_auto(monkeypatch: pytest.MonkeyPatch, built: list[str], chosen: str) -> None:
-    monkeypatch.setattr(session, "available_providers", lambda: built)
-    assert choose_provider("auto") == chosen
+@pytest.mark.parametrize(("provider", "precision"), [("cpu", "bf16"), ("cpu", "fp16"), ("cpu", "fp64"), ("cpu", "")])
+def test_a_precision_that_the_provider_lacks(doubler: Path, provider: str, precision: str) -> None:
+    with pytest.raises(ProviderError, match="does not compute in") as caught:
+        open_session(doubler, provider, precision)
+    assert all(known in caught.value.mend for known in PRECISIONS[provider])
+
+
+def test_every_provider_has_fp32() -> None:
+    assert PRECISIONS.keys() == PROVIDERS.keys()
+    assert all(known[0] == "fp32" for known in PRECISIONS.values())
+
+
+class _Openvino:
+    """As much of openvino as session.py touches, on a processor without bf16; doubles like the toy network."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, object] = {}
+
+    def Core(self) -> _Openvino:  # noqa: N802 - openvino's name
+        return self
+
+    def get_property(self, *_: str) -> list[str]:
+        return ["FP32", "INT8"]
+
+    def read_model(self, path: str) -> str:
+        return path
+
+    def compile_model(self, _model: str, device: str, settings: dict[str, object]) -> _Openvino:
+        self.settings = {"device": device, **settings}
+        return self
+
+
+def test_bf16_where_the_processor_has_none_is_an_error(doubler: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """openvino itself would compute in fp32 without a word."""
+    monkeypatch.setattr(session, "_openvino", _Openvino)
+    with pytest.raises(ProviderError, match="has no bf16 arithmetic") as caught:
+        open_session(doubler, "openvino", "bf16")
+    assert caught.value.subject == "openvino"
+
+
+def test_openvino_is_told_the_precision_and_the_streams(doubler: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = _Openvino()
+    monkeypatch.setattr(session, "_openvino", lambda: fake)
+    opened = open_session(doubler, "openvino", "fp32", streams=3)
+    assert (opened.provider, opened.precision) == ("openvino", "fp32")
+    assert fake.settings["INFERENCE_PRECISION_HINT"] == "f32"
+    assert (fake.settings["NUM_STREAMS"], fake.settings["INFERENCE_NUM_THREADS"]) == ("3", 3)
+
+
+@pytest.mark.skipif("openvino" not in available_providers(), reason="needs the extra [openvino]")
+def test_openvino_says_what_onnxruntime_says(tmp_path: Path) -> None:
+    path = toy_model.finder(tmp_path / "finder.onnx")
+    batch = np.random.default_rng(3).integers(0, 256, (3, 64, 96, 3), np.uint8)
+    plain, other = open_session(path, "cpu").run(batch), open_session(path, "openvino").run(batch)
+    assert np.allclose(plain, other, atol=1e-4)
+    with ThreadPoolExecutor(4) as pool:
+        for answer in pool.map(open_session(path, "openvino").run, [batch] * 12):
+            assert np.array_equal(answer, other), "a thread's answer is its own"
 
 
 @pytest.mark.parametrize("content", [b"", b"not a network", b"\x08\x09\x12"])

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -123,7 +124,8 @@ def model_folder(folder: Path, *, kinds: bool = False, **changes: Any) -> Path: 
         folder, name=folder.name, version="1", head="raw", run={}, parity={}, kinds=told if kinds else None,
         threshold=0.5, notes=[],
     )  # fmt: skip
-    fields = {"input__tile_px": TILE, "range__length_px": [8.0, 32.0], **changes}
+    side = changes.get("input__tile_px", TILE)
+    fields = {"input__tile_px": side, "input__tile_most_px": side, "range__length_px": [8.0, 32.0], **changes}
     card = json.loads((folder / "card.json").read_text())
     for name, value in fields.items():
         section, _, field = name.partition("__")
@@ -149,6 +151,12 @@ def picture(width: int, height: int, vessels: dict[tuple[int, int], int], green:
         place = np.s_[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL]
         out[place] = (red, green, 0)
     return out
+
+
+def scene_file(path: Path) -> Path:
+    """A picture with two vessels that count and one that does not."""
+    cv2.imwrite(str(path), picture(160, 96, {(4, 3): 255, (12, 8): 204, (15, 3): 100})[..., ::-1])
+    return path
 
 
 if __name__ == "__main__":

@@ -106,6 +106,7 @@ def looked(detector: Detector, teller: KindTeller, pictures: Sequence[tuple[Path
         card.score_floor,
         card.nms_iou,
         repr(teller.card.chip_px),
+        [detector.provider, detector.precision],
     ]
     stamp = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
     out = []
@@ -116,6 +117,23 @@ def looked(detector: Detector, teller: KindTeller, pictures: Sequence[tuple[Path
         judged = judge_rows(truth, corners, np.array(found["score"]), np.arange(len(corners)))
         out.append(Looked(judged, np.array(found["look"])[judged.predicted.kinds], found["scale"]))
     return out
+
+
+def as_fields(scale: VesselScale) -> dict[str, float]:
+    """As cards have it."""
+    return {k: round(v, 4) for k, v in asdict(scale).items()}
+
+
+def calib_pictures(args: argparse.Namespace) -> list[tuple[Path, Truth]]:
+    """The pictures of the calib side whose labels are complete.
+
+    Raises:
+        InputError: they show no vessel.
+    """
+    pictures = [p for p in gather_pictures(args, "calib") if p[1].source not in PARTLY_LABELLED]
+    if not any(truth.counted.any() for _, truth in pictures):
+        raise InputError("calib", "no vessel is on the calib side", "add pictures, or rows `calib` to split.csv")
+    return pictures
 
 
 def fit_vessel(pictures: Sequence[Looked]) -> VesselScale:
@@ -241,7 +259,7 @@ def calibrate(card: dict[str, Any], pictures: Sequence[Looked], held: list[dict[
     errors = fit_errors(ours, theirs)
     inputs, right = evidence(pictures)
     card = json.loads(json.dumps(card))
-    card["score"] = {k: round(v, 4) for k, v in asdict(scale).items()}
+    card["score"] = as_fields(scale)
     card["count"] = {"scene": round(spread.scene, 2), "misses": misses}
     card["errors"] = errors
     card["thresholds"]["score"] = threshold
@@ -275,10 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     detector = load_detector(args.model, "cpu")
     if detector.teller is None:
         raise UsageError("--model", f"{args.model} has no second look", "export it anew with --kinds")
-    pictures = [p for p in gather_pictures(args, "calib") if p[1].source not in PARTLY_LABELLED]
-    if not any(truth.counted.any() for _, truth in pictures):
-        raise InputError("calib", "no vessel is on the calib side", "add pictures, or rows `calib` to split.csv")
-    seen = looked(detector, detector.teller, pictures, args.out / "cache")
+    seen = looked(detector, detector.teller, calib_pictures(args), args.out / "cache")
     held = json.loads(args.held_out.read_text()) if args.held_out else None
     card = calibrate(detector.card.raw, seen, held)
     save_card(args.model, card)

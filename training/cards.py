@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 GSD_M = (1.0, 2.0)
 """Finer scenes are reduced and coarser ones enlarged to this range: whole factors reach it from any GSD up to 8 m."""
 LENGTH_PX = (8.0, 400.0)
-TILE_PX = 1024
+TILE_PX, TILE_MOST_PX = 1024, 1280
 FLOOR, NEAR, NMS_IOU = 0.05, 0.1, 0.4
+OUTPUTS = {
+    "raw": "batch x anchors x (cx, cy, w, h px, score, angle rad)",
+    "end2end": "batch x vessels x (cx, cy, w, h px, score, angle rad)",
+    "distances": "batch x anchors x (left, top, right, bottom strides, log-odds, angle rad)",
+}
 TABLE = (
     "pictures",
     "vessels",
@@ -52,8 +57,15 @@ def write_folder(  # noqa: PLR0913 - what a card says comes from as many places
         "head": head,
         "licence": "AGPL-3.0-or-later",
         "files": {"model.onnx": file_sha256(folder / "model.onnx")},
-        "input": {"layout": "NHWC", "dtype": "uint8", "colour": "RGB", "tile_px": TILE_PX, "multiple_px": 32},
-        "output": "batch x anchors x (cx, cy, w, h px, score, angle rad)",
+        "input": {
+            "layout": "NHWC",
+            "dtype": "uint8",
+            "colour": "RGB",
+            "tile_px": TILE_PX,
+            "tile_most_px": TILE_MOST_PX,
+            "multiple_px": 32,
+        },
+        "output": OUTPUTS[head],
         "range": {"gsd_m": list(GSD_M), "length_px": list(LENGTH_PX)},
         "thresholds": {"score": threshold, "floor": FLOOR, "near": NEAR, "nms_iou": NMS_IOU},
         "kind": None,

@@ -3,9 +3,10 @@
     python -m training.export --run runs/vessel-n --kinds runs/kinds --name vessel-n --out models
 
 The graph takes uint8 NHWC RGB of any multiple of 32 px a side and any batch, casts and scales inside, and gives
-(batch, anchors, 6): centre x, centre y, width, height in px, score 0..1, angle in radians. Suppression and the picking
-of survivors stay outside, where they are exact on oriented boxes. After writing, the graph is compared with the torch
-network on pictures; the step fails if they differ.
+(batch, anchors, 6): how far left, top, right and bottom edge are from the anchor, in strides, the score as log-odds,
+and the angle in radians. `edge.decode` makes boxes of the few anchors that survive the threshold. Suppression stays
+outside too, where it is exact on oriented boxes. After writing, the graph is compared with the torch network on
+pictures, both through `edge.decode`, and the decoding with ultralytics' own; the step fails if they differ.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import onnx
 import onnxruntime as ort
 import torch
 
+from edge.decode import from_distances
 from edge.model_card import file_sha256
 from training.cards import write_folder
 from training.networks import load_network
@@ -51,6 +53,17 @@ class Finder(torch.nn.Module):
         head.end2end = getattr(head, "one2one_cv2", None) is not None
         self.rows_last = not head.end2end
         head.postprocess = lambda rows: rows  # no top-300: nothing is capped
+        self.decodes = False
+        """Let ultralytics make the boxes, for comparison."""
+        self._ultralytics = head._inference  # noqa: SLF001 - ultralytics has no switch for it
+        head._inference = self._said  # noqa: SLF001
+
+    def _said(self, said: dict[str, torch.Tensor]) -> Any:
+        """What the head says of each anchor, (n, 4 + classes + 1, anchors), before it is made into boxes."""
+        if self.decodes:
+            return self._ultralytics(said)
+        distances = self.network.model[-1].dfl(said["boxes"])
+        return torch.cat([distances, said["scores"], said["angle"]], 1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(n, h, w, 3) uint8 RGB -> (n, anchors, 6)."""
@@ -127,20 +140,27 @@ def metadata(network: Any, task: str, size: int, names: dict[int, str]) -> dict[
     }
 
 
-def parity(module: torch.nn.Module, path: Path, pictures: Sequence[NDArray[np.uint8]]) -> dict[str, float]:
+def parity(module: Finder | Several, path: Path, pictures: Sequence[NDArray[np.uint8]]) -> dict[str, float]:
     """Largest differences between torch and ONNX on pictures (h, w, 3), over boxes that anybody would keep.
+
+    Boxes of the ONNX file are made by edge.decode, torch's by ultralytics.
 
     Raises:
         SystemExit: they differ by more than rounding.
     """
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    finders = module.finders if isinstance(module, Several) else [module]
     box = score = 0.0
     compared = 0
     for picture in pictures:
         batch = picture[None]
+        for finder in finders:
+            finder.decodes = True
         with torch.no_grad():
             ours = module(torch.from_numpy(batch)).numpy()[0]
-        theirs = session.run(None, {"images": batch})[0][0]
+        for finder in finders:
+            finder.decodes = False
+        theirs = from_distances(session.run(None, {"images": batch})[0][0], 0.0, picture.shape[:2])
         score = max(score, float(np.abs(ours[:, 4] - theirs[:, 4]).max()))
         keep = ours[:, 4] > 0.05  # noqa: PLR2004 - boxes of unlikely vessels are never used
         compared += int(keep.sum())
@@ -208,8 +228,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     export_graph(module, example, folder / "model.onnx", axes, metadata(networks[0], "obb", 1024, names))
     checked = parity(module, folder / "model.onnx", sample_pictures(args.dataset, 640))
     run = trained(args.run) if args.run else {"baseline": file_sha256(args.weights)}
-    # An end-to-end head, trained to say each vessel once, still gives crossed boxes on blurred boats (LOG.md, 11).
-    head = "raw"
+    # An end-to-end head, trained to say each vessel once, still gives crossed boxes on blurred boats (LOG.md, 11):
+    # its boxes are suppressed like any others'.
+    head = "distances"
     write_folder(
         folder,
         name=args.name,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edge.detector import Detector
     from edge.geometry import Floats
 
-FORMAT = 2
+FORMAT = 3
 """Of the kept answers; older ones are not read."""
 NOT_SAID = ("metrics", "training", "kind_training", "calibration", "notes")
 """Parts of a card that change no answer."""
@@ -62,10 +62,10 @@ class Found:
     """Counts and intervals at the card's threshold."""
 
 
-def predict(detector: Detector, picture: Path, gsd_m: float | None, scale: Scale | None) -> dict[str, Any]:
+def predict(detector: Detector, picture: Path, gsd_m: float | None, options: ScanOptions) -> dict[str, Any]:
     """One picture's candidates, and what its document says of their number."""
     with open_scene(picture, SceneOptions(gsd_m=gsd_m)) as scene:
-        result = scan(scene, detector, ScanOptions(scale=scale))
+        result = scan(scene, detector, options)
         document = build_document(scene, detector, result)
     rows = result.candidates
     return {
@@ -136,6 +136,10 @@ class Scanner:
     """Folder of the kept answers."""
     scale: Scale | None = None
     """Resampling; None to choose it by the GSD."""
+    exhaustive: bool = False
+    """Look at every tile at the working scale."""
+    min_length_m: float = 0.0
+    """Shortest vessel to count, m."""
 
     def __call__(self, picture: Path, source: str, gsd_m: float | None, variant: Variant | None = None) -> Found:
         """The candidates of a picture of a set, or of a variant of it: px of what was scanned."""
@@ -146,15 +150,17 @@ class Scanner:
     def _stamp(self) -> str:
         """What of the model and the settings may change an answer, as a folder's name."""
         said = {k: v for k, v in self.detector.card.raw.items() if k not in NOT_SAID}
-        key = hashlib.sha256(json.dumps([said, __version__, FORMAT], sort_keys=True).encode()).hexdigest()[:16]
+        way = [self.detector.provider, self.detector.precision, self.exhaustive, self.min_length_m]
+        key = hashlib.sha256(json.dumps([said, __version__, FORMAT, way], sort_keys=True).encode()).hexdigest()[:16]
         return f"{key}-{self.scale.factor if self.scale else 'auto'}"
 
     def _scan(self, picture: Path, gsd_m: float | None, variant: Variant | None) -> dict[str, Any]:
+        options = ScanOptions(scale=self.scale, exhaustive=self.exhaustive, min_length_m=self.min_length_m)
         if variant is None:
-            return predict(self.detector, picture, gsd_m, self.scale)
+            return predict(self.detector, picture, gsd_m, options)
         with open_scene(picture, SceneOptions(gsd_m=gsd_m)) as scene:
             gsd_m = scene.gsd_m  # the file's own, which a variant of it would not have
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / "variant.png"
             write_variant(picture, gsd_m, variant, made)
-            return predict(self.detector, made, gsd_m * variant.shrink if gsd_m else None, self.scale)
+            return predict(self.detector, made, gsd_m * variant.shrink if gsd_m else None, options)

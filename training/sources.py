@@ -43,6 +43,9 @@ class Source:
     """How to tell train from val: `split.csv` (columns image, split, group), `train` or `val` for all, `train!a,b`
     where pictures a and b are val, or `hash:0.15` where that share, picked by the hash of the name, is val."""
     gsd_m: float | None = None
+    about_gsd_m: float | None = None
+    """Rough GSD by the set's description, where pictures have none of their own: to judge ways of scanning that need
+    one, never to scan or to measure."""
     licence: str = "not stated"
     weight: float = 1.0
     """Share of the training samples, relative to the other sets."""

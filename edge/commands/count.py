@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.aoi import load_aoi
-from edge.catalogue import DEFAULT_MODEL, find_model
-from edge.detector import Detector, load_detector
+from edge.commands._model import add_model_arguments, load_chosen
 from edge.document import build_document
 from edge.errors import InputError, OutputError, TankerEdgeError, UsageError
 from edge.pipeline import MAX_LENGTH_M, ScanOptions, scan
@@ -21,6 +20,7 @@ from edge.write.document_json import line
 if TYPE_CHECKING:
     import argparse
 
+    from edge.detector import Detector
     from edge.scene import Scene
 
 DEFAULT_FORMATS = "json,geojson,csv,overlay"
@@ -29,20 +29,28 @@ DEFAULT_FORMATS = "json,geojson,csv,overlay"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("scenes", nargs="+", type=Path, metavar="SCENE", help="JPEG, PNG, TIFF or GeoTIFF")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model folder (%(default)s)")
+    add_model_arguments(parser)
     parser.add_argument("--gsd", type=float, metavar="M", help="ground sample distance, m/px, where the file has none")
     parser.add_argument("--aoi", type=Path, metavar="FILE", help="GeoJSON polygon: only what is inside is counted")
     parser.add_argument("--conf", type=float, metavar="T", help="score from which a vessel counts (the model's own)")
     parser.add_argument(
         "--max-length", type=float, default=MAX_LENGTH_M, metavar="M", help="longest vessel, m (%(default).0f)"
     )
-    parser.add_argument("--provider", default="auto", help="auto, cpu, cuda, tensorrt or openvino (%(default)s)")
+    parser.add_argument(
+        "--min-length", type=float, default=0.0, metavar="M", help="shortest vessel that counts, m (%(default).0f)"
+    )
+    parser.add_argument(
+        "--exhaustive",
+        action="store_true",
+        help="look at every tile at full resolution: skip nothing, find nothing coarsely",
+    )
+    parser.add_argument("--tile", type=int, metavar="PX", help="side of the tiles, px (chosen by the scene's size)")
+    parser.add_argument("--overlap", type=int, metavar="PX", help="what tiles share, px (the longest vessel)")
     parser.add_argument("--bands", metavar="B", help="bands to see: one, or red,green,blue, counted from 1")
     parser.add_argument(
         "--stretch", metavar="LO,HI", default="1,99", help="percentiles for 16-bit scenes (%(default)s)"
     )
     parser.add_argument("--max-pixels", type=int, metavar="N", help="largest picture to decode whole, px")
-    parser.add_argument("--threads", type=int, default=0, help="workers (one a core)")
     parser.add_argument("--batch", type=int, default=1, help="tiles a run of the network (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write result files here")
     parser.add_argument(
@@ -97,9 +105,16 @@ class Counter:
         self._formats = wanted_formats(args)
         self._reading = scene_options(args)
         self._scan = ScanOptions(
-            threshold=args.conf, max_length_m=args.max_length, threads=args.threads, batch=args.batch
+            threshold=args.conf,
+            max_length_m=args.max_length,
+            min_length_m=args.min_length,
+            threads=args.threads,
+            batch=args.batch,
+            tile_px=args.tile,
+            overlap_px=args.overlap,
+            exhaustive=args.exhaustive,
         )
-        self._detector: Detector = load_detector(find_model(args.model), args.provider)
+        self._detector: Detector = load_chosen(args)
         self._taken: set[str] = set()
 
     def count(self, path: Path) -> tuple[dict[str, Any], OutputError | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ TOY = Path(__file__).with_name("toy.onnx")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--bench", action="store_true", help="measure the speed of each way to run a model anew")
 
 
 def _version(name: str) -> str | None:
@@ -82,7 +84,31 @@ def models() -> list[dict[str, Any]]:
     return rows
 
 
-def examine() -> dict[str, Any]:
+def speeds(*, anew: bool) -> list[dict[str, Any]]:
+    """How fast each shipped model runs here, each way that it may; what was measured before is not measured again."""
+    from edge.catalogue import shipped_models  # noqa: PLC0415
+    from edge.commands._model import cache_dir  # noqa: PLC0415
+    from edge.model_card import load_card  # noqa: PLC0415
+    from edge.speed import measure, read_speeds, speeds_file, write_speeds  # noqa: PLC0415
+
+    rows: list[dict[str, Any]] = []
+    for folder in shipped_models():
+        row: dict[str, Any] = {"model": folder.name, "measured": None, "ways": [], "why": None}
+        rows.append(row)
+        try:
+            card = load_card(folder)
+            path = speeds_file(cache_dir(), card)
+            known = None if anew else read_speeds(path)
+            if known is None:
+                known = measure(card)
+                write_speeds(path, known)
+            row["measured"], row["ways"] = known.measured, [asdict(way) for way in known.rows]
+        except TankerEdgeError as error:
+            row["why"] = str(error)
+    return rows
+
+
+def examine(*, anew: bool = False) -> dict[str, Any]:
     """Everything that the doctor knows."""
     report: dict[str, Any] = {
         "tanker_edge": __version__,
@@ -93,10 +119,12 @@ def examine() -> dict[str, Any]:
         "libraries": None,
         "providers": [],
         "models": [],
+        "speeds": [],
     }
     try:
         check_native_libraries()
         report["providers"], report["models"] = providers(), models()
+        report["speeds"] = speeds(anew=anew)
     except (TankerEdgeError, ImportError) as error:
         report["libraries"] = str(error)
     return report
@@ -104,7 +132,7 @@ def examine() -> dict[str, Any]:
 
 def main(args: argparse.Namespace) -> int:
     """Print the report; exit 3 where the CPU cannot run the shipped models."""
-    report = examine()
+    report = examine(anew=args.bench)
     if args.json:
         print(json.dumps(report))
     else:
@@ -127,3 +155,9 @@ def _print(report: dict[str, Any]) -> None:
         print("  MEND: no model is here: install tanker-edge again")
     for row in report["models"]:
         print(f"  model {row['name']:13s} " + ("whole" if row["whole"] else f"MEND: {row['why']}"))
+    for row in report["speeds"]:
+        if row["why"]:
+            print(f"  speed {row['model']:13s} not measured: {row['why']}")
+        for way in row["ways"]:
+            told = f"{way['provider']} in {way['precision']}: {way['tiles_per_s']:.1f} tiles/s"
+            print(f"  speed {row['model']:13s} {told}, measured {row['measured'][:10]}")

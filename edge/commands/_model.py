@@ -1,0 +1,56 @@
+"""What commands that run a model share: the options that name it, and how it is loaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.catalogue import DEFAULT_MODEL, find_model
+from edge.detector import Detector, load_detector
+from edge.model_card import ModelCard, load_card
+from edge.speed import AUTO, Choice, choose, read_speeds, speeds_file
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model folder (%(default)s)")
+    parser.add_argument("--provider", default=AUTO, help="auto, cpu, openvino, cuda or tensorrt (%(default)s)")
+    parser.add_argument(
+        "--precision", default=AUTO, metavar="P", help="auto, fp32, bf16, fp16 or int8, as the provider allows"
+    )
+    parser.add_argument("--threads", type=int, default=0, help="workers (one a core)")
+
+
+def cache_dir() -> Path:
+    """Where this user's programs keep what they can make again (XDG base directory specification)."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "tanker-edge"
+
+
+def choose_way(card: ModelCard, args: argparse.Namespace) -> Choice:
+    """How to run a model on this device.
+
+    Raises:
+        ProviderError: the provider is not there.
+        ModelError: the precision did not pass its gate.
+    """
+    return choose(card, args.provider, args.precision, read_speeds(speeds_file(cache_dir(), card)))
+
+
+def load_chosen(args: argparse.Namespace) -> Detector:
+    """Load the model that the options name; say on stderr what `auto` chose, where there was a choice.
+
+    Raises:
+        ModelError: the model is not whole, or the precision did not pass its gate.
+        ProviderError: the provider is not there, or does not run.
+    """
+    folder = find_model(args.model)
+    choice = choose_way(load_card(folder), args)
+    if choice.of > 1:
+        print(f"tanker-edge: runs on {choice.provider} in {choice.precision}, {choice.why}", file=sys.stderr)
+    return load_detector(folder, choice.provider, choice.precision, args.threads)

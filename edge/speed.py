@@ -1,0 +1,198 @@
+"""Which provider and precision to use on this device: the fastest of those that count as well as fp32 does.
+
+How fast each is was measured once on this device, by `tanker-edge doctor`, and is kept in a file: one for each host,
+model, version of this program and set of installed runtimes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from edge import __version__
+from edge.assets import samples_dir
+from edge.detector import FULL, finder_file
+from edge.errors import InputError, ModelError, OutputError, TankerEdgeError
+from edge.geometry import Window
+from edge.scene import Scale, open_scene
+from edge.session import PRECISIONS, available_providers, check_provider, cores, open_session
+from edge.write.atomic import write_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge.model_card import ModelCard
+
+AUTO = "auto"
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "openvino")
+ROUNDS, TILES_A_THREAD = 3, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast one way of running a model is."""
+
+    provider: str
+    precision: str
+    tiles_per_s: float
+    """Tiles of the model's own size, by as many workers as there are cores; the median of a few rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """What was measured on a device, the fastest first."""
+
+    measured: str
+    """When, ISO 8601, UTC."""
+    rows: tuple[Speed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How to run a model, and why so."""
+
+    provider: str
+    precision: str
+    why: str
+    of: int = 1
+    """Among how many ways it was chosen."""
+
+
+def ways(card: ModelCard) -> list[tuple[str, str]]:
+    """Provider and precision of all ways in which this model may run here, the plainest first."""
+    found = []
+    for provider in available_providers():
+        for precision in PRECISIONS[provider]:
+            told = card.precisions.get(precision)
+            if precision == FULL or (told and told.accepted and provider in told.providers):
+                found.append((provider, precision))
+    return found
+
+
+def choose(card: ModelCard, provider: str, precision: str, speeds: Speeds | None) -> Choice:
+    """The way to run a model: what was asked for, and where that leaves a choice, the fastest that was measured.
+
+    Without a measurement, fp32 on the CPU, or on a GPU where the installed runtime has one.
+
+    Raises:
+        ProviderError: the provider is not there, or does not compute like that.
+        ModelError: the precision did not pass its gate.
+    """
+    if provider != AUTO:
+        check_provider(provider)
+    if AUTO not in (provider, precision):
+        finder_file(card, provider, precision)
+        return Choice(provider, precision, "asked for")
+    open_ways = [w for w in ways(card) if provider in (AUTO, w[0]) and precision in (AUTO, w[1])]
+    if not open_ways:  # a precision that no provider here may run: say why, by the first that computes in it
+        runs = next((p for p in available_providers() if precision in PRECISIONS[p]), "cpu")
+        finder_file(card, runs, precision)
+        mend = "use --precision auto, or install the runtime for it; see `tanker-edge doctor`"
+        raise ModelError(card.name, f"nothing here runs {precision}", mend)
+    speeds = speeds or Speeds("", ())
+    for row in speeds.rows:
+        if (row.provider, row.precision) in open_ways:
+            return Choice(row.provider, row.precision, _praise(row, speeds, len(open_ways)), len(open_ways))
+    if len(open_ways) == 1:
+        return Choice(*open_ways[0], "the only way that is installed here and through the model's gate")
+    chosen = next((w for w in open_ways if w[0] == "cuda"), open_ways[0])
+    why = f"one of {len(open_ways)} ways; `tanker-edge doctor` measures which is the fastest here"
+    return Choice(*chosen, why, len(open_ways))
+
+
+def _praise(row: Speed, speeds: Speeds, of: int) -> str:
+    return f"the fastest of {of} ways measured here on {speeds.measured[:10]}: {row.tiles_per_s:.1f} tiles/s"
+
+
+def speeds_file(folder: Path, card: ModelCard) -> Path:
+    """Where a device's speeds of a model are kept in a folder."""
+    installed = [(name, _version(name)) for name in RUNTIMES]
+    about = [platform.node(), platform.machine(), cores(), __version__, card.raw.get("files"), installed]
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+    return folder / f"speed-{card.name}-{key}.json"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def read_speeds(path: Path) -> Speeds | None:
+    """What was measured; None where nothing was, or the file is damaged (it is measured anew then)."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = [Speed(str(r["provider"]), str(r["precision"]), float(r["tiles_per_s"])) for r in content["rows"]]
+        return Speeds(str(content["measured"]), tuple(rows))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_speeds(path: Path, speeds: Speeds) -> None:
+    """Keep what was measured.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    rows: list[dict[str, Any]] = [
+        {"provider": r.provider, "precision": r.precision, "tiles_per_s": r.tiles_per_s} for r in speeds.rows
+    ]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(path.parent, f"cannot be made ({error.strerror})", "set XDG_CACHE_HOME") from error
+    write_text(path, json.dumps({"measured": speeds.measured, "rows": rows}) + "\n")
+
+
+def measure(card: ModelCard) -> Speeds:
+    """Run tiles of the sample scene every way that this model may run here; a way that fails is left out."""
+    tiles = _sample_tiles(card.tile_px)
+    rows = []
+    for provider, precision in ways(card):
+        try:
+            rate = _tiles_per_s(card, provider, precision, tiles)
+        except TankerEdgeError:
+            continue
+        rows.append(Speed(provider, precision, round(rate, 2)))
+    rows.sort(key=lambda r: -r.tiles_per_s)
+    return Speeds(datetime.now(timezone.utc).isoformat(timespec="seconds"), tuple(rows))
+
+
+def _sample_tiles(side: int) -> list[NDArray[np.uint8]]:
+    """Tiles (1, side, side, 3) of the sample scene. Noise would not do: networks run slower on it than on pictures.
+
+    Raises:
+        InputError: the sample is not there.
+    """
+    path = samples_dir() / "synthetic-terminal.tif"
+    if not path.is_file():
+        raise InputError(path, "is not there", "reinstall tanker-edge")
+    with open_scene(path) as scene:
+        places = [(0, 0), (scene.width // 3, 0), (0, scene.height // 3), (scene.width // 3, scene.height // 3)]
+        return [scene.read(Window(x, y, side, side), Scale())[0][None] for x, y in places]
+
+
+def _tiles_per_s(card: ModelCard, provider: str, precision: str, tiles: list[NDArray[np.uint8]]) -> float:
+    """Median rate of a few rounds, after one that warms up."""
+    session = open_session(finder_file(card, provider, precision), provider, precision)
+    threads = cores()
+    work = [tiles[i % len(tiles)] for i in range(threads * TILES_A_THREAD)]
+    rates = []
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(ROUNDS + 1):
+            start = time.perf_counter()
+            list(pool.map(session.run, work))
+            rates.append(len(work) / (time.perf_counter() - start))
+    return statistics.median(rates[1:])

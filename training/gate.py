@@ -1,0 +1,41 @@
+"""May a cheaper way of running a model stand for the full one? Bounds on what it may lose, and the verdict in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_F1_LOST = 0.005
+MOST_MAE_GAINED = 0.02
+"""Share of the full way's mean error of a count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says."""
+
+    accepted: bool
+    words: str
+    """For cards and error messages."""
+
+
+def judge_way(full: Mapping[str, Any], cheap: Mapping[str, Any], on: str) -> Verdict:
+    """Hold the figures of a cheaper way against those of the full one.
+
+    Args:
+        full: f1 and count_mae, as training.metrics.summarise gives them.
+        cheap: the same of the cheaper way, on the same pictures.
+        on: which pictures, for the verdict.
+    """
+    slack = 1e-9  # of arithmetic
+    lost = full["f1"] - cheap["f1"]
+    most = full["count_mae"] * (1 + MOST_MAE_GAINED)
+    accepted = lost <= MOST_F1_LOST + slack and cheap["count_mae"] <= most + slack
+    words = (
+        f"vessel F1 {cheap['f1']:.4f} against {full['f1']:.4f}, count MAE {cheap['count_mae']:.4f} against "
+        f"{full['count_mae']:.4f} on {on} (allowed: {MOST_F1_LOST} of F1, {MOST_MAE_GAINED:.0%} of MAE)"
+    )
+    return Verdict(bool(accepted), words)
