@@ -35,20 +35,27 @@ MARGIN_SHARE = 0.4
 ALONGSIDE = 1.0
 """Beams of a candidate, to either side of it, on which another hull's centre may lie."""
 EDGE_PX = 8
-"""What a chip finds nearer to its edge than this is left to others: too little of its surroundings shows."""
+"""What a chip finds nearer to its edge than this is left to others: it may be cut there."""
+ROUGHLY = 0.6
+"""Of a vessel's length, that its coarse box has at the least."""
 _SLACK = 1e-3
 
 
-def coarse_scale(scale: Scale, gsd_m: float | None, card: CoarseCard | None, min_length_m: float) -> Scale | None:
-    """The coarsest scale to find vessels of a length at, for a working scale whose px are `gsd_m` metres.
+def coarse_scale(working: Scale, gsd_m: float | None, card: CoarseCard, min_length_m: float) -> Scale | None:
+    """The coarsest scale at which vessels of a length are found, for a scene whose px are `gsd_m` metres.
 
-    None where there is no coarser one, the card does not allow it, or the GSD is not known.
+    None where it is no coarser than the working scale, or the GSD is not known.
     """
-    if card is None or not card.accepted or gsd_m is None or scale.up > 1:
+    if gsd_m is None or working.up > 1:
         return None
     coarsest = min(card.gsd_m, min_length_m / card.sure_px)
-    factor = int(coarsest / gsd_m * (1 + _SLACK))
-    return Scale(down=scale.down * factor) if factor > 1 else None
+    down = int(coarsest / gsd_m * (1 + _SLACK))
+    return Scale(down=down) if down > working.down else None
+
+
+def long_enough(candidates: Detections, least_px: float) -> Detections:
+    """Candidates that may be so long when seen close up: a coarse length is rough."""
+    return candidates[candidates.xywhr[:, 2] >= ROUGHLY * least_px]
 
 
 def chips_round(candidates: Detections, frame: tuple[int, int]) -> list[Tile]:
@@ -125,10 +132,25 @@ def _on(points: Detections, boxes: Detections, pairs: NDArray[np.intp]) -> NDArr
     return np.asarray((along <= box[:, 2] / 2) & (across <= box[:, 3] / 2))
 
 
-def not_shown(candidates: Detections, tiles: Sequence[Tile]) -> Detections:
-    """The candidates whose centre lies in the core of none of the tiles."""
+def whole(found: Detections, tile: Tile, frame: tuple[int, int]) -> Detections:
+    """Those finds of a chip (px of the chip) that no edge of it cuts, or may have cut; the frame's own edges cut none.
+
+    Each candidate is whole in a chip, with water round it: what is cut here is a part of what another chip shows.
+    """
+    window = tile.window
+    bounds = envelopes(found.corners) + np.array([window.x, window.y, window.x, window.y])
+    core = np.array([tile.core.x, tile.core.y, tile.core.right, tile.core.bottom], np.float64)
+    core = np.where(core == [0, 0, *frame], [-np.inf, -np.inf, np.inf, np.inf], core)
+    inside = np.concatenate([bounds[:, :2] >= core[:2], bounds[:, 2:] <= core[2:]], 1)
+    return found[np.asarray(inside.all(1))]
+
+
+def not_shown(candidates: Detections, tiles: Sequence[Tile], found: Detections) -> Detections:
+    """The candidates whose centre lies in the core of none of the tiles, and that are none of those found."""
     centre = candidates.xywhr[:, :2]
-    seen = np.zeros(len(candidates), np.bool_)
+    free = np.ones(len(candidates), np.bool_)
     for tile in tiles:
-        seen |= tile.core.contains(centre)
-    return candidates[~seen]
+        free &= ~tile.core.contains(centre)
+    pairs = overlapping_pairs(envelopes(candidates.corners), envelopes(found.corners))
+    free[pairs[_on(candidates, found, pairs) | _on(found, candidates, pairs[:, ::-1]), 0]] = False
+    return candidates[free]

@@ -71,11 +71,15 @@ def from_distances(output: NDArray[np.float32], floor: float, size: tuple[int, i
     return np.column_stack([boxes, sigmoid(rows[:, 4]), rows[:, 5]])
 
 
+def anchors_of(size: tuple[int, int]) -> list[int]:
+    """Anchors of each level on a tile of height x width px."""
+    return [(size[0] // s) * (size[1] // s) for s in STRIDES]
+
+
 def _anchors(index: NDArray[np.intp], size: tuple[int, int]) -> tuple[Floats, Floats]:
     """Centres (m, 2) in strides, x before y, and strides (m,) in px, of the anchors with these indices (m,)."""
-    height, width = size
-    columns = np.array([width // s for s in STRIDES])
-    ends = np.cumsum([(height // s) * (width // s) for s in STRIDES])
+    columns = np.array([size[1] // s for s in STRIDES])
+    ends = np.cumsum(anchors_of(size))
     index = index % ends[-1]
     level = np.searchsorted(ends, index, side="right")
     y, x = np.divmod(index - np.concatenate([[0], ends])[level], columns[level])

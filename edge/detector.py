@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.decode import COLUMNS, decode, from_distances
+from edge.decode import COLUMNS, anchors_of, decode, from_distances
 from edge.errors import ModelError
 from edge.kinds import KindTeller
 from edge.model_card import ModelCard, load_card
@@ -59,9 +59,18 @@ class Detector:
                 f"its network answers with shape {output.shape}, not (tiles, boxes, {COLUMNS})",
                 "export it anew with `python -m training.export`",
             )
+        self._check_anchors(output.shape[1], (batch.shape[1], batch.shape[2]))
         floor, size = self.card.score_floor if floor is None else floor, (batch.shape[1], batch.shape[2])
         rows = (from_distances(o, floor, size) if self.card.head == "distances" else o for o in output)
         return [decode(r, floor, self.card.nms_iou) for r in rows]
+
+    def _check_anchors(self, number: int, size: tuple[int, int]) -> None:
+        if self.card.head == "distances" and number % sum(anchors_of(size)):
+            raise ModelError(
+                self.card.finder_path,
+                f"its network has {number} anchors on {size[0]} x {size[1]} px, no multiple of {sum(anchors_of(size))}",
+                "export it anew with `python -m training.export`",
+            )
 
 
 def load_detector(

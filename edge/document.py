@@ -61,6 +61,8 @@ def build_document(scene: Scene, detector: Detector, result: ScanResult) -> dict
             "scale": result.scale.factor,
             "tile_px": result.tile_px,
             "overlap_px": result.overlap_px,
+            "min_length_m": result.min_length_m,
+            "exhaustive": result.exhaustive,
             "found_at_scale": result.coarse.factor if result.coarse else result.scale.factor,
             "stretch": scene.stretch,
         },

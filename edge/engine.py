@@ -21,7 +21,7 @@ from edge.featureless import is_featureless
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,7 +75,9 @@ class Engine:
     """When set, the next step ends with StoppedError."""
     spent: Spent = field(default_factory=Spent)
 
-    def run(self, plan: Plan, tiles: Sequence[Tile], aoi: Aoi | None, floor: float | None = None) -> Iterator[Outcome]:
+    def run(
+        self, plan: Plan, tiles: Sequence[Tile], aoi: Aoi | None, floor: float | None = None
+    ) -> Generator[Outcome, None, None]:
         """Outcomes of tiles of one size, in their order.
 
         Args:
@@ -100,7 +102,8 @@ class Engine:
             try:
                 for start in range(0, len(tiles), batch):
                     pixels = buffers.get()
-                    self._check_stopped()
+                    self.check_stopped()
+                    _raise_first(pending)
                     outcomes, ready = self._read(plan, tiles[start : start + batch], aoi, pixels)
                     if ready:
                         pending.append((outcomes, pool.submit(self._infer, ready, pixels, floor, buffers)))
@@ -114,11 +117,17 @@ class Engine:
             finally:  # an error, a stop, or a caller that wants no more: nothing new begins
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _check_stopped(self) -> None:
+    def check_stopped(self) -> None:
+        """End here where the caller wants no more.
+
+        Raises:
+            StoppedError: `stop` was set.
+        """
         if self.stop is not None and self.stop.is_set():
             raise StoppedError(self.scene.name, "was stopped before it was done", "start it again")
 
     def _done(self, outcomes: list[Outcome], running: Future[float] | None) -> list[Outcome]:
+        self.check_stopped()
         if running is not None:
             self.spent.infer += running.result()
         return outcomes
@@ -169,6 +178,13 @@ class Engine:
         if valid is not None and not valid.any():
             return False
         return not (self.skip and is_featureless(pixels, valid))
+
+
+def _raise_first(pending: Iterable[tuple[list[Outcome], Future[float] | None]]) -> None:
+    """Raise what a worker failed with, though tiles before its own are still under way."""
+    for _, running in pending:
+        if running is not None and running.done():
+            running.result()
 
 
 def _is_done(running: Future[float] | None) -> bool:

@@ -6,15 +6,15 @@ import hashlib
 import json
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from edge.calibration import KindScale, Spread, VesselScale
 from edge.errors import ModelError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 CARD, GOLDEN, FINDER, TELLER = "card.json", "golden.json", "model.onnx", "kind.onnx"
+PRECISIONS = ("bf16", "int8", "fp16")
+"""What a network may compute in besides fp32."""
 HEADS = ("raw", "end2end", "distances")
 """What comes out of the finder: boxes that need suppression, boxes that do not, or what boxes are made of (they need
 suppression too); see edge.decode."""
@@ -93,8 +93,8 @@ class CoarseCard:
     """Score from which a candidate there is looked at close up, 0 to 1."""
     sure_px: float
     """Vessels of fewer px at the coarse scale may be missed there: it serves who counts longer ones."""
-    accepted: bool
-    """Whether it counts as well as looking everywhere, within the bounds of the gate."""
+    precisions: tuple[str, ...]
+    """In which it counts as well as looking everywhere in fp32, within the bounds of the gate."""
     verdict: str
     """What the gate measured, for people."""
 
@@ -206,6 +206,21 @@ class _Fields:
         if not 0 <= value <= 90:  # noqa: PLR2004
             raise ModelError(self._path, f"the card's field `{name}` is {value}, not in 0 .. 90", "mend the card")
         return float(value)
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """A list of words."""
+        value = self.get(name, list)
+        if not all(isinstance(word, str) for word in value):
+            raise ModelError(self._path, f"the card's field `{name}` is no list of words", "mend the card")
+        return tuple(value)
+
+    def file_name(self, name: str) -> str:
+        """The name of a file in the model's own folder."""
+        value = str(self.get(name, str))
+        if not value or Path(value).name != value:
+            cause = f"the card's field `{name}` is {value!r}, not the name of a file beside it"
+            raise ModelError(self._path, cause, "mend the card")
+        return value
 
     def head(self, name: str) -> str:
         """One of `HEADS`."""
@@ -351,12 +366,19 @@ def _errors_card(fields: _Fields, content: dict[str, Any]) -> ErrorsCard | None:
     )
 
 
+def _precisions(fields: _Fields, content: dict[str, Any]) -> dict[str, PrecisionCard]:
+    if content.get("precisions") is None:
+        return {}
+    names = fields.get("precisions", dict)
+    return {name: _precision_card(fields, name) for name in PRECISIONS if name in names}
+
+
 def _precision_card(fields: _Fields, name: str) -> PrecisionCard:
     at = f"precisions.{name}"
     content = fields.get(at, dict)
     return PrecisionCard(
-        file=fields.get(f"{at}.file", str),
-        providers=tuple(str(p) for p in fields.get(f"{at}.providers", list)),
+        file=fields.file_name(f"{at}.file"),
+        providers=fields.words(f"{at}.providers"),
         accepted=fields.flag(f"{at}.accepted"),
         verdict=fields.get(f"{at}.verdict", str),
         vessel=_vessel_scale(fields, content, f"{at}."),
@@ -370,7 +392,7 @@ def _coarse_card(fields: _Fields, content: dict[str, Any]) -> CoarseCard | None:
         gsd_m=fields.length("coarse.gsd_m"),
         score=fields.share("coarse.score"),
         sure_px=fields.length("coarse.sure_px"),
-        accepted=fields.flag("coarse.accepted"),
+        precisions=fields.words("coarse.precisions"),
         verdict=fields.get("coarse.verdict", str),
     )
 
@@ -381,6 +403,7 @@ def _check_together(path: Path, card: ModelCard) -> None:
         ("input.tile_px", "a multiple of `input.multiple_px`", card.tile_px % card.multiple_px == 0),
         ("input.tile_most_px", "at least `input.tile_px`", card.tile_most_px >= card.tile_px),
         ("thresholds.floor", "at most `thresholds.score`", card.score_floor <= card.score_threshold),
+        ("input.multiple_px", "a divisor of 64, as `coarse` needs", not card.coarse or 64 % card.multiple_px == 0),
         ("coarse.sure_px", "above 0", not card.coarse or card.coarse.sure_px > 0),
         ("kind.length_share", "above 0", not card.kind or card.kind.length_share > 0),
         ("errors.level", "above 0", not card.errors or card.errors.level > 0),
@@ -420,7 +443,7 @@ def load_card(folder: Path) -> ModelCard:
         spread=_spread(fields, content),
         errors=_errors_card(fields, content),
         head=fields.head("head"),
-        precisions={str(name): _precision_card(fields, str(name)) for name in content.get("precisions") or {}},
+        precisions=_precisions(fields, content),
         coarse=_coarse_card(fields, content),
         tile_most_px=fields.pixels(
             "input.tile_most_px" if "tile_most_px" in content.get("input", {}) else "input.tile_px"

@@ -7,10 +7,13 @@ at every batch size and thread count.
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from edge.coarse import by_size, chips_round, coarse_scale, confirmed, not_shown
+import numpy as np
+
+from edge.coarse import by_size, chips_round, coarse_scale, confirmed, long_enough, not_shown, whole
 from edge.detections import Detections
 from edge.engine import Engine, Outcome
 from edge.merge import SeamMerger
@@ -50,15 +53,21 @@ class ScanResult:
     threshold: float
     scale: Scale
     gsd_m: float | None
-    """GSD of the frame that the network saw, m/px."""
+    """GSD of the working frame, m/px."""
     overlap_px: int
+    """Of the tiles in which vessels were found, px of their frame: the coarse one where there is one."""
     tile_px: int
+    """See overlap_px."""
     coverage: float
     tiles: TileCounts
     seconds: dict[str, float]
     warnings: list[str] = field(default_factory=list)
     coarse: Scale | None = None
     """Where vessels were found coarsely first: at which scale."""
+    min_length_m: float = 0.0
+    """Shorter vessels were left out."""
+    exhaustive: bool = False
+    """Every tile was looked at, at the working scale."""
 
     @property
     def found(self) -> Detections:
@@ -68,7 +77,7 @@ class ScanResult:
 
 @dataclass(slots=True)
 class _Tally:
-    """What became of tiles and px, over all steps of a scan."""
+    """What became of tiles, px and time, over all steps of a scan."""
 
     on_tile: Callable[[int, int], None] | None
     counts: TileCounts = field(default_factory=TileCounts)
@@ -76,8 +85,10 @@ class _Tally:
     """By top and left of the window."""
     asked: int = 0
     covered: int = 0
+    merging_s: float = 0.0
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome, *, again: bool) -> None:
+        """Count a tile; its px too, unless it looks `again` at what others have covered."""
         if outcome.rows is not None:
             self.counts.scored += 1
         elif outcome.error is not None:
@@ -85,6 +96,9 @@ class _Tally:
             self.counts.failed += 1
         else:
             self.counts.skipped += 1
+        if not again:
+            self.asked += outcome.asked
+            self.covered += outcome.covered if outcome.error is None else 0
         if self.on_tile:
             done = self.counts.scored + self.counts.failed + self.counts.skipped
             self.on_tile(done, self.counts.planned)
@@ -105,6 +119,78 @@ class _Tally:
         return self.covered / self.asked if self.asked else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Runs tiles of a scene and merges what they find."""
+
+    engine: Engine
+    aoi: Aoi | None
+    tally: _Tally
+
+    def tiles(self, plan: Plan, order: Sequence[int] | None = None, *, again: bool = False) -> Detections:
+        """What the tiles of a plan find, each vessel once, px of the plan's frame."""
+        tiles = plan.tiles if order is None else [plan.tiles[i] for i in order]
+        return self.run(plan, [tiles], again=again)[0]
+
+    def coarse_to_fine(self, coarse: Plan, fine: Plan, min_length_m: float) -> Detections:
+        """What chips of the fine plan find round what tiles of the coarse one find, px of the fine plan's frame."""
+        card = self.engine.detector.card
+        seen, _ = self.run(coarse, [coarse.tiles], floor=card.coarse.score if card.coarse else None)
+        if not self.tally.asked:  # an area of interest that is smaller than a coarse px
+            return self.tiles(fine)
+        seen = seen.scaled(fine.scale.factor / coarse.scale.factor)
+        seen = long_enough(seen, min_length_m / (fine.gsd_m or 1))
+        frame = (fine.width, fine.height)
+        chips = chips_round(seen, frame)
+        if sum(c.window.width**2 for c in chips) >= len(fine.tiles) * fine.tile_px**2:
+            return self.tiles(fine, again=True)  # so many candidates that looking everywhere is less work
+        close = replace(self, engine=replace(self.engine, skip=False))
+        rows, failed = close.run(fine, list(by_size(chips)), again=True, chips=True)
+        rows = confirmed(rows, seen)
+        if not failed:
+            return rows
+        # A chip that cannot be read takes nothing back: what was seen coarsely there stands.
+        lost = set(map(id, failed))
+        standing = not_shown(seen[seen.score >= card.score_floor], [c for c in chips if id(c) not in lost], rows)
+        both = Detections.concat([rows, standing])
+        return both[np.lexsort((both.score, both.xywhr[:, 0], both.xywhr[:, 1]))]
+
+    def run(
+        self,
+        plan: Plan,
+        groups: Sequence[Sequence[Tile]],
+        floor: float | None = None,
+        *,
+        again: bool = False,
+        chips: bool = False,
+    ) -> tuple[Detections, list[Tile]]:
+        """What groups of tiles of one size find, each vessel once, and the tiles that failed.
+
+        Args:
+            plan: its frame is theirs.
+            groups: the tiles.
+            floor: least score of a candidate; None for the model's.
+            again: they look again at what others have covered.
+            chips: only vessels that are whole in a tile count.
+        """
+        merger, failed = SeamMerger(plan.width, plan.height), []
+        self.tally.counts.planned += sum(len(tiles) for tiles in groups)
+        for tiles in groups:
+            with closing(self.engine.run(plan, tiles, self.aoi, floor)) as outcomes:
+                for outcome in outcomes:
+                    self.tally.add(outcome, again=again)
+                    if outcome.rows is not None:
+                        rows = whole(outcome.rows, outcome.tile, (plan.width, plan.height)) if chips else outcome.rows
+                        merger.add(outcome.tile, rows)
+                    if outcome.error is not None:
+                        failed.append(outcome.tile)
+        self.engine.check_stopped()
+        start = time.perf_counter()
+        merged = merger.finish()
+        self.tally.merging_s += time.perf_counter() - start
+        return merged, failed
+
+
 def scan(
     scene: Scene,
     detector: Detector,
@@ -123,7 +209,7 @@ def scan(
         options: how to scan.
         aoi: only what is inside is scored and counted.
         on_tile: called with the number of tiles done and planned.
-        order: the order in which to go through the plan's tiles, if not row by row.
+        order: the order in which to go through the plan's tiles, if not row by row; coarse to fine has its own.
         stop: setting it ends the scan.
 
     Raises:
@@ -134,42 +220,42 @@ def scan(
     options = options or ScanOptions()
     start = time.perf_counter()
     plan = plan_scan(scene, detector, options)
-    coarse = None if options.exhaustive else _coarse_plan(scene, detector, options, plan)
-    engine = Engine(scene, detector, options.threads or cores(), options.batch, skip=not options.exhaustive, stop=stop)
-    tally, clock = _Tally(on_tile), _Clock()
-    if coarse:
-        candidates = _coarse_to_fine(engine, coarse, plan, aoi, tally, clock)
-    else:
-        tiles = plan.tiles if order is None else [plan.tiles[i] for i in order]
-        candidates = _search(engine, plan, tiles, aoi, tally, clock)
+    coarse = _coarse_plan(scene, detector, options, plan)
+    threads = options.threads or cores()
+    engine = Engine(scene, detector, threads, options.batch, skip=not options.exhaustive, stop=stop)
+    search = _Search(engine, aoi, _Tally(on_tile))
+    candidates = search.coarse_to_fine(coarse, plan, options.min_length_m) if coarse else search.tiles(plan, order)
     candidates = candidates.scaled(1 / plan.scale.factor)
     if aoi is not None:
         candidates = candidates[aoi.contains(candidates.xywhr[:, :2])]
+    if scene.gsd_m is not None:
+        candidates = candidates[candidates.xywhr[:, 2] * scene.gsd_m >= options.min_length_m]
     looking = time.perf_counter()
     if detector.teller and len(candidates):
-        candidates = detector.teller.tell(scene, candidates, plan.scale.factor, engine.threads)
-    if plan.gsd_m is not None:
-        candidates = candidates[candidates.xywhr[:, 2] * plan.gsd_m * plan.scale.factor >= options.min_length_m]
+        candidates = detector.teller.tell(scene, candidates, plan.scale.factor, threads)
+    engine.check_stopped()
     end = time.perf_counter()
-    used = coarse or plan
+    used, tally = coarse or plan, search.tally
     return ScanResult(
         candidates,
-        detector.card.score_threshold if options.threshold is None else options.threshold,
-        plan.scale,
-        plan.gsd_m,
-        used.overlap_px,
-        used.tile_px,
-        tally.coverage,
-        tally.counts,
-        {
+        threshold=detector.card.score_threshold if options.threshold is None else options.threshold,
+        scale=plan.scale,
+        gsd_m=plan.gsd_m,
+        overlap_px=used.overlap_px,
+        tile_px=used.tile_px,
+        coverage=tally.coverage,
+        tiles=tally.counts,
+        seconds={
             "total": end - start,
             "read": engine.spent.read,
             "infer": engine.spent.infer,
-            "merge": clock.merge,
+            "merge": tally.merging_s,
             "look": end - looking,
         },
-        [*plan.warnings, *_no_lengths(plan, options), *(aoi.warnings if aoi else []), *tally.warnings()],
-        coarse.scale if coarse else None,
+        warnings=[*plan.warnings, *_no_lengths(plan, options), *(aoi.warnings if aoi else []), *tally.warnings()],
+        coarse=coarse.scale if coarse else None,
+        min_length_m=options.min_length_m,
+        exhaustive=options.exhaustive,
     )
 
 
@@ -180,82 +266,10 @@ def _no_lengths(plan: Plan, options: ScanOptions) -> list[str]:
     return ["--min-length has no effect: without a GSD no length is known"]
 
 
-@dataclass(slots=True)
-class _Clock:
-    """Seconds of steps that are not the engine's."""
-
-    merge: float = 0.0
-
-
-def _search(
-    engine: Engine, plan: Plan, tiles: Sequence[Tile], aoi: Aoi | None, tally: _Tally, clock: _Clock
-) -> Detections:
-    """What the tiles find, each vessel once, px of the plan's frame."""
-    return _run(engine, plan, [tiles], aoi, tally, clock)[0]
-
-
-def _run(  # noqa: PLR0913 - the parts of one step
-    engine: Engine,
-    plan: Plan,
-    groups: Sequence[Sequence[Tile]],
-    aoi: Aoi | None,
-    tally: _Tally,
-    clock: _Clock,
-    *,
-    floor: float | None = None,
-    close_up: bool = False,
-) -> tuple[Detections, list[Tile]]:
-    """What groups of tiles of one size find, each vessel once, and the tiles that failed.
-
-    Args:
-        engine: runs them.
-        plan: its frame is theirs.
-        groups: the tiles.
-        aoi: what is asked for.
-        tally: counts them.
-        clock: takes the time of merging.
-        floor: least score of a candidate; None for the model's.
-        close_up: they look again at what others have covered.
-    """
-    merger, failed = SeamMerger(plan.width, plan.height), []
-    tally.counts.planned += sum(len(tiles) for tiles in groups)
-    for tiles in groups:
-        for outcome in engine.run(plan, tiles, aoi, floor):
-            tally.add(outcome)
-            if outcome.rows is not None:
-                merger.add(outcome.tile, outcome.rows)
-            if outcome.error is not None:
-                failed.append(outcome.tile)
-            if not close_up:
-                tally.asked += outcome.asked
-                tally.covered += outcome.covered if outcome.error is None else 0
-    start = time.perf_counter()
-    rows = merger.finish()
-    clock.merge += time.perf_counter() - start
-    return rows, failed
-
-
 def _coarse_plan(scene: Scene, detector: Detector, options: ScanOptions, plan: Plan) -> Plan | None:
     """How to find coarsely first; None where that is not allowed, or has nothing to gain."""
-    scale = coarse_scale(plan.scale, plan.gsd_m, detector.card.coarse, options.min_length_m)
+    card = detector.card.coarse
+    if options.exhaustive or card is None or detector.precision not in card.precisions:
+        return None
+    scale = coarse_scale(plan.scale, scene.gsd_m, card, options.min_length_m)
     return replace(plan_scan(scene, detector, replace(options, scale=scale)), quick=True) if scale else None
-
-
-def _coarse_to_fine(
-    engine: Engine, coarse: Plan, fine: Plan, aoi: Aoi | None, tally: _Tally, clock: _Clock
-) -> Detections:
-    """What chips of the fine plan find round what tiles of the coarse one find, px of the fine plan's frame."""
-    card = engine.detector.card.coarse
-    floor = card.score if card else None
-    seen, _ = _run(engine, coarse, [coarse.tiles], aoi, tally, clock, floor=floor)
-    seen = seen.scaled(fine.scale.factor / coarse.scale.factor)
-    chips = chips_round(seen, (fine.width, fine.height))
-    close = replace(engine, skip=False)
-    rows, failed = _run(close, fine, list(by_size(chips)), aoi, tally, clock, close_up=True)
-    rows = confirmed(rows, seen)
-    if not failed:
-        return rows
-    # A chip that cannot be read takes nothing back: what was seen coarsely there stands.
-    lost = set(map(id, failed))
-    unconfirmed = not_shown(seen, [chip for chip in chips if id(chip) not in lost])
-    return Detections.concat([rows, unconfirmed[unconfirmed.score >= engine.detector.card.score_floor]])

@@ -10,6 +10,7 @@ import ctypes
 import importlib
 import re
 import sys
+from importlib.metadata import PackageNotFoundError, version
 
 from edge.errors import TankerEdgeError
 
@@ -96,6 +97,14 @@ def check_native_libraries() -> None:
         failure = _failure(module)
         if failure is not None:
             raise explain(module, failure) from failure
+
+
+def installed_version(name: str) -> str | None:
+    """Version of an installed distribution; None where it is not there."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def main() -> int:

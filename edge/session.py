@@ -70,17 +70,17 @@ def check_provider(wanted: str) -> str:
     """
     if wanted not in PROVIDERS:
         raise ProviderError(wanted, "no such execution provider", f"use auto, {', '.join(PROVIDERS)}")
-    present = available_providers()
-    if wanted == "openvino" and wanted not in present:
+    if wanted == "openvino" and not _openvino():
         raise ProviderError(
             wanted,
             "the package openvino is not installed",
             "pip install 'tanker-edge[openvino]', or use --provider cpu; see `tanker-edge doctor`",
         )
+    present = ["cpu"] if wanted == "cpu" else available_providers()  # which imports openvino, if it is there
     if wanted not in present:
         raise ProviderError(
             wanted,
-            f"the installed onnxruntime {ort.__version__} does not have it (it has {', '.join(present)})",
+            f"the installed onnxruntime {ort.__version__} does not have it (there are {', '.join(present)})",
             "install the onnxruntime build for it, or use --provider cpu; see `tanker-edge doctor`",
         )
     return wanted
@@ -146,7 +146,9 @@ def _open_onnxruntime(path: Path, provider: str, precision: str) -> Session:
     options.enable_mem_pattern = False  # one plan of all memory for each shape: half as much again, and no faster
     options.log_severity_level = 3  # its warnings are for developers and go to stderr
     name = PROVIDERS[provider]
-    settings = {"trt_fp16_enable": "1"} if (provider, precision) == ("tensorrt", "fp16") else {}
+    settings = {("tensorrt", "fp16"): {"trt_fp16_enable": "1"}, ("cuda", "fp32"): {"use_tf32": "0"}}.get(
+        (provider, precision), {}
+    )
     names: list[Any] = [(name, settings)] + ([] if provider == "cpu" else [PROVIDERS["cpu"]])
     try:
         runtime = ort.InferenceSession(str(path), options, providers=names)
@@ -179,8 +181,12 @@ class _OpenVino:
 
 def _open_openvino(path: Path, precision: str, streams: int) -> Session:
     module = _openvino()
-    core = module.Core()
-    if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    try:
+        core = module.Core()
+        abilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except Exception as error:  # openvino raises RuntimeErrors of its own
+        raise ProviderError("openvino", f"it does not start ({error})", "use --provider cpu") from error
+    if precision == "bf16" and "BF16" not in abilities:
         raise ProviderError("openvino", "this processor has no bf16 arithmetic", "use --precision fp32")
     settings = {
         "INFERENCE_PRECISION_HINT": _OPENVINO_HINTS[precision],

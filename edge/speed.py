@@ -14,19 +14,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__
 from edge.assets import samples_dir
 from edge.detector import FULL, finder_file
-from edge.errors import InputError, ModelError, OutputError, TankerEdgeError
+from edge.errors import InputError, ModelError, TankerEdgeError
 from edge.geometry import Window
+from edge.preflight import installed_version
 from edge.scene import Scale, open_scene
 from edge.session import PRECISIONS, available_providers, check_provider, cores, open_session
-from edge.write.atomic import write_text
+from edge.write.atomic import make_folder, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy as np
@@ -69,8 +70,12 @@ class Choice:
     """Among how many ways it was chosen."""
 
 
-def ways(card: ModelCard) -> list[tuple[str, str]]:
-    """Provider and precision of all ways in which this model may run here, the plainest first."""
+def ways(card: ModelCard, provider: str = AUTO, precision: str = AUTO) -> list[tuple[str, str]]:
+    """Provider and precision of all ways, among those asked for, in which a model may run here; the plainest first."""
+    return [w for w in _all_ways(card) if provider in (AUTO, w[0]) and precision in (AUTO, w[1])]
+
+
+def _all_ways(card: ModelCard) -> list[tuple[str, str]]:
     found = []
     for provider in available_providers():
         for precision in PRECISIONS[provider]:
@@ -94,12 +99,9 @@ def choose(card: ModelCard, provider: str, precision: str, speeds: Speeds | None
     if AUTO not in (provider, precision):
         finder_file(card, provider, precision)
         return Choice(provider, precision, "asked for")
-    open_ways = [w for w in ways(card) if provider in (AUTO, w[0]) and precision in (AUTO, w[1])]
-    if not open_ways:  # a precision that no provider here may run: say why, by the first that computes in it
-        runs = next((p for p in available_providers() if precision in PRECISIONS[p]), "cpu")
-        finder_file(card, runs, precision)
-        mend = "use --precision auto, or install the runtime for it; see `tanker-edge doctor`"
-        raise ModelError(card.name, f"nothing here runs {precision}", mend)
+    open_ways = ways(card, provider, precision)
+    if not open_ways:
+        raise _no_way(card, precision)
     speeds = speeds or Speeds("", ())
     for row in speeds.rows:
         if (row.provider, row.precision) in open_ways:
@@ -111,23 +113,28 @@ def choose(card: ModelCard, provider: str, precision: str, speeds: Speeds | None
     return Choice(*chosen, why, len(open_ways))
 
 
+def _no_way(card: ModelCard, precision: str) -> ModelError:
+    """Why no provider here may run a precision: what the gate says, by the first that computes in it."""
+    runs = next((p for p in available_providers() if precision in PRECISIONS[p]), "cpu")
+    try:
+        finder_file(card, runs, precision)
+    except ModelError as error:
+        return error
+    mend = "use --precision auto, or install the runtime for it; see `tanker-edge doctor`"
+    return ModelError(card.name, f"nothing here runs {precision}", mend)
+
+
 def _praise(row: Speed, speeds: Speeds, of: int) -> str:
     return f"the fastest of {of} ways measured here on {speeds.measured[:10]}: {row.tiles_per_s:.1f} tiles/s"
 
 
 def speeds_file(folder: Path, card: ModelCard) -> Path:
     """Where a device's speeds of a model are kept in a folder."""
-    installed = [(name, _version(name)) for name in RUNTIMES]
-    about = [platform.node(), platform.machine(), cores(), __version__, card.raw.get("files"), installed]
+    installed = [(name, installed_version(name)) for name in RUNTIMES]
+    host = [platform.node(), platform.machine(), cores()]
+    about = [host, __version__, installed, card.name, card.raw.get("files"), ways(card)]
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-    return folder / f"speed-{card.name}-{key}.json"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    return folder / f"speed-{key}.json"
 
 
 def read_speeds(path: Path) -> Speeds | None:
@@ -149,21 +156,20 @@ def write_speeds(path: Path, speeds: Speeds) -> None:
     rows: list[dict[str, Any]] = [
         {"provider": r.provider, "precision": r.precision, "tiles_per_s": r.tiles_per_s} for r in speeds.rows
     ]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(path.parent, f"cannot be made ({error.strerror})", "set XDG_CACHE_HOME") from error
+    make_folder(path.parent)
     write_text(path, json.dumps({"measured": speeds.measured, "rows": rows}) + "\n")
 
 
-def measure(card: ModelCard) -> Speeds:
-    """Run tiles of the sample scene every way that this model may run here; a way that fails is left out."""
+def measure(card: ModelCard, on_failure: Callable[[str], None] | None = None) -> Speeds:
+    """Run tiles of the sample scene every way that this model may run here; a way that fails is told and left out."""
     tiles = _sample_tiles(card.tile_px)
     rows = []
     for provider, precision in ways(card):
         try:
             rate = _tiles_per_s(card, provider, precision, tiles)
-        except TankerEdgeError:
+        except TankerEdgeError as error:
+            if on_failure:
+                on_failure(str(error))
             continue
         rows.append(Speed(provider, precision, round(rate, 2)))
     rows.sort(key=lambda r: -r.tiles_per_s)

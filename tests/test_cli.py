@@ -365,6 +365,14 @@ def test_results_that_cannot_be_written_are_no_success(
     assert str(tmp_path / "file") in ran.err
 
 
+def test_plain_water_is_a_count_of_none(tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_tiff(tmp_path / "water.tif", np.full((3, 200, 300), 60, np.uint8))
+    ran = Ran(["count", str(path), "--model", model, "--json"], capsys)
+    (document,) = ran.documents
+    assert ran.code == 0
+    assert (document["counts"]["vessel"], document["coverage"], document["tiles"]["scored"]) == (0, 1, 0)
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(scenes: Path, model: str) -> None:
     words = [*[str(scenes / "plain.tif")] * 3, "--model", model, "--json", "--provider", "cpu", "--precision", "fp32"]
     command = [sys.executable, "-m", "edge.cli", "count", *words]
@@ -451,7 +459,7 @@ def test_the_doctor_tells_of_a_broken_model_and_of_packages(
 ) -> None:
     content = (shipped / "model.onnx").read_bytes()
     installed = {"numpy": "1", "opencv-python": "5", "opencv-python-headless": "5", "rasterio": "1", "fastapi": "1"}
-    monkeypatch.setattr(doctor, "_version", installed.get)
+    monkeypatch.setattr(doctor, "installed_version", installed.get)
     (shipped / "model.onnx").write_bytes(content + b"x")
     try:
         ran = Ran(["doctor"], capsys)

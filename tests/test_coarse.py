@@ -7,17 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import toy_model
-from hypothesis import given
+from fleet import PerfectDetector, fit, random_fleet
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scene_files import write_tiff
 
 import edge.scene
-from edge.coarse import EDGE_PX, SIDES, by_size, chips_round, coarse_scale, confirmed, not_shown
+from edge.aoi import load_aoi
+from edge.coarse import (
+    EDGE_PX,
+    SIDES,
+    by_size,
+    chips_round,
+    coarse_scale,
+    confirmed,
+    long_enough,
+    not_shown,
+    whole,
+)
 from edge.detections import Detections
 from edge.detector import Detector, load_detector
 from edge.document import build_document
 from edge.errors import SceneError, UsageError
 from edge.geometry import envelopes
+from edge.merge import SeamMerger
 from edge.model_card import CoarseCard
 from edge.pipeline import ScanOptions, scan
 from edge.scale import Scale
@@ -29,33 +42,33 @@ if TYPE_CHECKING:
     from edge.pipeline import ScanResult
 
 SEEDS = st.integers(0, 2**32 - 1)
-CARD = CoarseCard(gsd_m=2.0, score=0.05, sure_px=12, accepted=True, verdict="")
+CARD = CoarseCard(gsd_m=2.0, score=0.05, sure_px=12, precisions=("fp32",), verdict="")
 
 
 @pytest.mark.parametrize(
-    ("scale", "gsd", "expected"),
+    ("working", "gsd", "expected"),
     [
         (Scale(), 1.0, Scale(down=2)),
-        (Scale(down=2), 1.0, Scale(down=4)),
-        (Scale(down=4), 1.2, None),
-        (Scale(), 0.66, Scale(down=3)),
-        (Scale(), 1.0001, Scale(down=2)),
-        (Scale(up=2), 1.0, None),
+        (Scale(down=2), 0.5, Scale(down=4)),
+        (Scale(down=3), 0.4998, Scale(down=4)),
+        (Scale(down=2), 0.5003, Scale(down=4)),
+        (Scale(down=4), 0.3, Scale(down=6)),
+        (Scale(down=3), 0.4, Scale(down=5)),
+        (Scale(down=2), 0.7, None),
+        (Scale(), 1.3, None),
+        (Scale(up=2), 3.0, None),
         (Scale(), None, None),
         (Scale(), 2.0, None),
     ],
 )
-def test_the_coarse_scale(scale: Scale, gsd: float | None, expected: Scale | None) -> None:
-    assert coarse_scale(scale, gsd, CARD, 24) == coarse_scale(scale, gsd, CARD, 60) == expected
-    assert coarse_scale(scale, gsd, None, 24) is None
-    assert coarse_scale(scale, gsd, replace(CARD, accepted=False), 24) is None
-    assert coarse_scale(scale, gsd, CARD, 0) is None, "who counts small craft too must look everywhere"
+def test_the_coarse_scale(working: Scale, gsd: float | None, expected: Scale | None) -> None:
+    assert coarse_scale(working, gsd, CARD, 24) == coarse_scale(working, gsd, CARD, 60) == expected
+    assert coarse_scale(working, gsd, CARD, 0) is None, "who counts small craft too must look everywhere"
 
 
 def test_the_coarse_scale_follows_the_shortest_vessel() -> None:
-    assert coarse_scale(Scale(), 0.5, CARD, 24) == Scale(down=4)
-    assert coarse_scale(Scale(), 0.5, CARD, 20) == Scale(down=3)
-    assert coarse_scale(Scale(), 0.5, CARD, 11) is None
+    working = Scale(down=2)
+    assert [coarse_scale(working, 0.5, CARD, m) for m in (24, 20, 12)] == [Scale(down=4), Scale(down=3), None]
 
 
 def _fleet(seed: int, n: int, frame: tuple[int, int]) -> Detections:
@@ -84,7 +97,7 @@ def test_every_candidate_is_shown_whole_by_a_chip(seed: int, n: int, width: int,
         assert chip.core.x - chip.window.x in ({0} if chip.window.x == 0 else {EDGE_PX})
         assert chip.core.right <= width
         assert chip.core.bottom <= height
-    assert not len(not_shown(fleet[fleet.xywhr[:, 2] < 100], chips))
+    assert not len(not_shown(fleet[fleet.xywhr[:, 2] < 100], chips, Detections.empty()))
 
 
 def test_vessels_side_by_side_share_a_chip() -> None:
@@ -117,6 +130,30 @@ def test_what_nothing_hinted_at_is_not_believed() -> None:
     assert len(confirmed(Detections.empty(), hinted)) == 0
 
 
+@settings(deadline=None, max_examples=40)
+@given(seed=SEEDS, width=st.integers(200, 2500), height=st.integers(200, 2500), n=st.integers(1, 25))
+def test_chips_count_every_vessel_once(seed: int, width: int, height: int, n: int) -> None:
+    """A perfect detector close up, which sees cut what a chip cuts; each vessel was hinted at."""
+    rng = np.random.default_rng(seed)
+    fleet = random_fleet(rng, (width, height), (12.0, 380.0), n)
+    assume(len(fleet.truth))
+    hints = Detections.of(fleet.truth, np.full(len(fleet.truth), 0.3))
+    chips = chips_round(hints, (width, height))
+    detector = PerfectDetector(fleet, 1.0, seed)
+    merger = SeamMerger(width, height)
+    for chip in chips:
+        merger.add(chip, whole(detector.find(chip), chip, (width, height)))
+    found = confirmed(merger.finish(), hints)
+    overlap = fit(found.xywhr, fleet.truth)
+    assert len(found) == len(fleet.truth)
+    assert sorted(overlap.argmax(1)) == list(range(len(fleet.truth)))
+
+
+def test_candidates_that_are_far_too_short_get_no_chip() -> None:
+    boxes = np.array([[50.0, 50, 20, 5, 0], [90, 90, 31, 8, 0]])
+    assert long_enough(Detections.of(boxes, np.ones(2)), 50).xywhr[:, 2].tolist() == [31]
+
+
 # Through scan().
 
 VESSELS = {(5, 4): 255, (20, 4): 204, (35, 20): 153, (12, 27): 100}
@@ -127,7 +164,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Detector:
     """Its cells are 8 px: it sees at the coarse scale what is 16 px a side in the working frame."""
     folder = toy_model.model_folder(
         tmp_path_factory.mktemp("models") / "toy",
-        coarse={"gsd_m": 2.0, "score": 0.05, "sure_px": 12.0, "accepted": True, "verdict": "a toy"},
+        coarse={"gsd_m": 2.0, "score": 0.05, "sure_px": 12.0, "precisions": ["fp32"], "verdict": "a toy"},
     )
     return load_detector(folder, "cpu")
 
@@ -146,6 +183,8 @@ def _scan(path: Path, toy: Detector, **options: Any) -> ScanResult:  # noqa: ANN
         result = scan(scene, toy, ScanOptions(**{"max_length_m": 64, "min_length_m": 24, "threshold": 0.2, **options}))
         document = build_document(scene, toy, result)
     json.dumps(document)
+    assert document["settings"]["min_length_m"] == result.min_length_m
+    assert document["settings"]["exhaustive"] is result.exhaustive
     assert document["settings"]["found_at_scale"] == (result.coarse or result.scale).factor
     return result
 
@@ -209,3 +248,30 @@ def test_a_shortest_vessel_that_makes_no_sense(length: float) -> None:
     with pytest.raises(UsageError) as caught:
         ScanOptions(min_length_m=length)
     assert caught.value.subject == "--min-length"
+
+
+def test_a_precision_that_was_not_judged_coarsely_looks_everywhere(harbour: Path, toy: Detector) -> None:
+    other = replace(toy, finder=replace(toy.finder, precision="bf16"))
+    assert _scan(harbour, toy).coarse
+    assert _scan(harbour, other).coarse is None
+
+
+def test_a_crowd_is_looked_at_tile_by_tile(tmp_path: Path, toy: Detector) -> None:
+    """Chips of so many candidates would be more work than all tiles."""
+    crowd = {(c, r): 255 for c in range(2, 38, 5) for r in range(2, 28, 3)}
+    pixels = toy_model.picture(320, 240, crowd).repeat(2, 0).repeat(2, 1)
+    path = write_tiff(tmp_path / "crowd.tif", pixels.transpose(2, 0, 1))
+    usual, exhaustive = _scan(path, toy), _scan(path, toy, exhaustive=True)
+    assert usual.coarse == Scale(down=2)
+    assert np.array_equal(usual.candidates.xywhr, exhaustive.candidates.xywhr)
+    assert usual.coverage == 1
+
+
+def test_an_area_smaller_than_a_coarse_px_is_seen(harbour: Path, toy: Detector, tmp_path: Path) -> None:
+    corner = [[83, 71], [84.4, 71], [84.4, 72.4], [83, 72.4], [83, 71]]
+    area = {"type": "Polygon", "coordinates": [corner]}
+    (tmp_path / "aoi.json").write_text(json.dumps(area))
+    with open_scene(harbour, SceneOptions(gsd_m=1.0)) as scene:
+        aoi = load_aoi(tmp_path / "aoi.json", scene)
+        result = scan(scene, toy, ScanOptions(max_length_m=64, min_length_m=24, threshold=0.2), aoi)
+    assert result.coverage == 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
-from edge.decode import SHARED_WATER, STRIDES, decode, from_distances, suppress
+from edge.decode import SHARED_WATER, STRIDES, anchors_of, decode, from_distances, suppress
 from edge.detections import Detections
 from edge.geometry import Floats, envelopes, to_corners
 
@@ -149,3 +149,4 @@ def test_boxes_of_distances_are_ultralytics(seed: int, rows: int, columns: int, 
     alive = expected[expected[:, 4] >= 0.3]
     assert np.allclose(from_distances(output, 0.3, size), alive), "only those that reach the floor, in their order"
     assert len(from_distances(output, 1.0, size)) == 0
+    assert anchors_of(size) == [(size[0] // s) * (size[1] // s) for s in (8, 16, 32)]

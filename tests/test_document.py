@@ -228,7 +228,7 @@ def test_what_ran_and_how_is_told(tmp_path: Path, toy: Detector) -> None:
     }
     assert document["settings"] == {
         "threshold": 0.5, "working_gsd_m": 0.5, "scale": 0.5, "tile_px": 128, "overlap_px": 32, "stretch": None,
-        "found_at_scale": 0.5,
+        "found_at_scale": 0.5, "min_length_m": 0.0, "exhaustive": False,
     }  # fmt: skip
     assert document["tiles"] == {"planned": 9, "scored": 6, "skipped": 2, "failed": 1}
     assert document["coverage"] == 0.77

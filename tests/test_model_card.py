@@ -119,6 +119,64 @@ def test_errors_of_measurement_that_are_no_object(folder: Path, value: object) -
     assert "`errors." in _refused(folder).cause
 
 
+WAYS: dict[str, dict[str, object]] = {
+    "precisions": {"int8": {"file": "model.int8.onnx", "providers": ["cpu"], "accepted": False, "verdict": "too bad"}},
+    "coarse": {"gsd_m": 2.0, "score": 0.05, "sure_px": 12.0, "precisions": ["fp32"], "verdict": "as good"},
+}
+
+
+def test_cheaper_ways_are_read(folder: Path) -> None:
+    for name, value in WAYS.items():
+        _change(folder, name, value)
+    card = load_card(folder)
+    assert card.precisions["int8"].verdict == "too bad"
+    assert not card.precisions["int8"].accepted
+    assert card.coarse is not None
+    assert (card.coarse.gsd_m, card.coarse.sure_px, card.coarse.precisions) == (2.0, 12.0, ("fp32",))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("precisions.int8.file", MISSING),
+        ("precisions.int8.file", "../elsewhere.onnx"),
+        ("precisions.int8.file", "/etc/passwd"),
+        ("precisions.int8.file", ""),
+        ("precisions.int8.providers", "cpu"),
+        ("precisions.int8.accepted", 1),
+        ("precisions.int8.accepted", MISSING),
+        ("precisions.int8.verdict", None),
+        ("precisions.int8.score", {"finder": 1.0}),
+        ("coarse.gsd_m", -1),
+        ("coarse.score", 2),
+        ("coarse.sure_px", 0),
+        ("coarse.precisions", "fp32"),
+        ("coarse.precisions", [1]),
+        ("precisions", 5),
+        ("precisions", True),
+        ("coarse.verdict", MISSING),
+        ("input.tile_most_px", 32),
+    ],
+)
+def test_cheaper_ways_must_make_sense(folder: Path, field: str, value: object) -> None:
+    for name, way in WAYS.items():
+        _change(folder, name, way)
+    _change(folder, field, value)
+    assert f"`{field}" in _refused(folder).cause
+
+
+def test_an_accepted_file_must_be_there_and_be_that_of_the_card(folder: Path) -> None:
+    _change(folder, "precisions", {"int8": {**WAYS["precisions"]["int8"], "accepted": True}})  # type: ignore[dict-item]
+    for content in (None, b"something"):
+        if content:
+            (folder / "model.int8.onnx").write_bytes(content)
+        with pytest.raises(ModelError) as caught:
+            load_card(folder)
+        assert caught.value.subject == str(folder / "model.int8.onnx")
+    toy_model.bless(folder, "model.int8.onnx")
+    assert load_card(folder).precisions["int8"].accepted
+
+
 REQUIRED = [
     "name", "version", "head", "files", "input.tile_px", "input.multiple_px", "range.gsd_m", "range.length_px",
     "thresholds.score", "thresholds.floor", "thresholds.near", "thresholds.nms_iou", "kind.chip_px",

@@ -8,6 +8,7 @@ import pytest
 import toy_model
 
 from edge import cli, speed
+from edge.commands._model import cache_dir
 from edge.detector import load_detector
 from edge.errors import ModelError, OutputError, ProviderError
 from edge.model_card import ModelCard, PrecisionCard, load_card
@@ -105,7 +106,8 @@ def test_speeds_are_kept_by_host_model_and_version(
     with monkeypatch.context() as patch:
         patch.setattr(speed.platform, "node", lambda: "another host")
         others.append(speeds_file(tmp_path, card))
-    assert len({path, *others}) == 4
+    others.append(speeds_file(tmp_path, replace(card, name="another")))
+    assert len({path, *others}) == 5
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"measured": "x", "rows": [{"provider": "cpu"}]}', '{"rows": 3}'])
@@ -116,7 +118,7 @@ def test_a_damaged_file_of_speeds_counts_as_none(tmp_path: Path, content: str) -
 
 def test_a_cache_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError):
         write_speeds(tmp_path / "file" / "speed.json", MEASURED)
 
 
@@ -125,6 +127,24 @@ def test_what_is_measured_runs(card: ModelCard) -> None:
     assert ("cpu", "fp32") in {(r.provider, r.precision) for r in rows}
     assert [r.tiles_per_s for r in rows] == sorted((r.tiles_per_s for r in rows), reverse=True)
     assert all(r.tiles_per_s > 0 for r in rows)
+
+
+def test_a_way_that_fails_is_told_and_left_out(card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "_all_ways", lambda _: [("cpu", "fp32"), ("abacus", "fp32")])
+    told: list[str] = []
+    assert [row.provider for row in measure(card, told.append).rows] == ["cpu"]
+    assert "no such execution provider" in told[0]
+
+
+def test_without_a_home_there_is_no_cache_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("pathlib.Path.home", nowhere)
+    assert cache_dir() is None
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_dir() is None, "the specification says to ignore it"
 
 
 def test_the_gate_can_be_left_out_by_those_who_judge(tmp_path: Path) -> None:

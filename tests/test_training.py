@@ -77,6 +77,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def _assert_the_gate_was_asked(folder: Path, said: dict[str, object]) -> None:
+    """Each way has a verdict with its figures, and a file stays if it was accepted, and only then."""
+    ways = {way["way"]: way for way in said["ways"]}  # type: ignore[attr-defined]
+    assert ways["fp16"]["accepted"] is None, "no GPU here"
+    card = json.loads((folder / "card.json").read_text())
+    assert card["precisions"]["int8"]["accepted"] is ways["int8"]["accepted"]
+    assert card["coarse"]["precisions"] == ways["coarse"]["accepted"]
+    assert (folder / "model.int8.onnx").exists() == ("model.int8.onnx" in card["files"]) == ways["int8"]["accepted"]
+    for way in (card["precisions"]["int8"], card["coarse"]):
+        assert "vessel F1" in way["verdict"]
+        assert way["verdict"] in (folder / "MODEL_CARD.md").read_text()
+
+
 @pytest.mark.train
 def test_retraining_from_labels_to_a_model(checkout: Path) -> None:
     run = lambda name, *arguments: _step(name, *arguments, cwd=checkout)  # noqa: E731 - a short hand
@@ -111,6 +124,11 @@ def test_retraining_from_labels_to_a_model(checkout: Path) -> None:
     assert 0.2 <= calibrated["threshold"] <= 0.7
     scored = run("evaluate", "--model", "models/mine", "--folder", "my-imagery", "--write-card")
     assert scored["pictures"] == 1
+    cheap = run(
+        "quantize", "--model", "models/mine", "--folder", "my-imagery", "--gsd", 1, "--dataset", "runs/dataset",
+        "--way", "int8", "--way", "fp16", "--way", "coarse",
+    )  # fmt: skip
+    _assert_the_gate_was_asked(checkout / "models/mine", cheap)
     run("golden", "--model", "models/mine")
     card = json.loads((checkout / "models/mine/card.json").read_text())
     assert card["training"]["settings"]["seed"] == 0

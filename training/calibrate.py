@@ -107,6 +107,7 @@ def looked(detector: Detector, teller: KindTeller, pictures: Sequence[tuple[Path
         card.nms_iou,
         repr(teller.card.chip_px),
         [detector.provider, detector.precision],
+        (card.raw.get("precisions") or {}).get(detector.precision, {}).get("sha256"),
     ]
     stamp = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
     out = []

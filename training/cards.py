@@ -135,6 +135,10 @@ hulls in deep shadow or under cloud; jetties, cranes and islets may be taken for
 Input: uint8 RGB tiles of {card["input"]["tile_px"]} px. Scenes of known GSD are brought to {finest} to {coarsest} m/px.
 Score threshold {card["thresholds"]["score"]}. Licence {card["licence"]} (derived from ultralytics weights).
 
+## Cheaper ways to run it
+
+{_ways(card)}
+
 ## Trained on
 
 {sets}
@@ -150,6 +154,15 @@ All settings are in card.json.
 
 {_figures(card["metrics"])}
 """
+
+
+def _ways(card: dict[str, Any]) -> str:
+    """Precisions and coarse to fine, with what the gate said of each."""
+    tried = (card.get("precisions") or {}).items()
+    lines = [f"- {name}: {'accepted' if p['accepted'] else 'refused'}: {p['verdict']}." for name, p in tried]
+    if coarse := card.get("coarse"):
+        lines.append(f"- coarse to fine, at up to {coarse['gsd_m']:g} m/px: {coarse['verdict']}.")
+    return "\n".join(lines) or "None was tried: `python -m training.quantize`."
 
 
 def _trained(run: dict[str, Any]) -> str:

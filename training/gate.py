@@ -31,11 +31,13 @@ def judge_way(full: Mapping[str, Any], cheap: Mapping[str, Any], on: str) -> Ver
         on: which pictures, for the verdict.
     """
     slack = 1e-9  # of arithmetic
-    lost = full["f1"] - cheap["f1"]
+    # Without a vessel and without a box there is no F1: nothing was found where something could be.
+    before, after = full["f1"] or 0.0, cheap["f1"] or 0.0
+    lost = before - after
     most = full["count_mae"] * (1 + MOST_MAE_GAINED)
     accepted = lost <= MOST_F1_LOST + slack and cheap["count_mae"] <= most + slack
     words = (
-        f"vessel F1 {cheap['f1']:.4f} against {full['f1']:.4f}, count MAE {cheap['count_mae']:.4f} against "
+        f"vessel F1 {after:.4f} against {before:.4f}, count MAE {cheap['count_mae']:.4f} against "
         f"{full['count_mae']:.4f} on {on} (allowed: {MOST_F1_LOST} of F1, {MOST_MAE_GAINED:.0%} of MAE)"
     )
     return Verdict(bool(accepted), words)

@@ -24,9 +24,9 @@ import numpy as np
 import onnx
 
 from edge.coarse import coarse_scale
-from edge.detector import load_detector
+from edge.detector import FULL, load_detector
 from edge.errors import UsageError
-from edge.model_card import CARD, FINDER, CoarseCard, file_sha256
+from edge.model_card import CARD, FINDER, PRECISIONS, CoarseCard, ModelCard, file_sha256
 from edge.plan import ScanOptions, plan_scan
 from edge.scene import SceneOptions, open_scene
 from edge.session import available_providers
@@ -56,6 +56,7 @@ TILES, SIDE = 48, 512
 PERCENTILE = 99.999
 """Of activations, that int8 still tells apart: the few beyond would take the steps from all others (LOG.md, 17)."""
 FIGURES = ("f1", "count_mae")
+ALL_PRECISIONS = (FULL, *PRECISIONS)
 COARSE_SCORE, SURE_PX = 0.05, 12.0
 """Chosen on the calib side (LOG.md, 18)."""
 
@@ -190,10 +191,11 @@ def _tell_precision(folder: Path, name: str, file: str, verdict: Verdict, scale:
     card = _card(folder)
     entry = {
         "file": file,
-        "providers": PROVIDERS[name],
+        "providers": [judged_on(name)],
         "accepted": verdict.accepted,
         "verdict": verdict.words,
         "score": as_fields(scale) if scale else None,
+        "sha256": file_sha256(folder / file) if (folder / file).exists() else None,
     }
     card["precisions"] = {**(card.get("precisions") or {}), name: entry}
     if file != FINDER:
@@ -203,36 +205,49 @@ def _tell_precision(folder: Path, name: str, file: str, verdict: Verdict, scale:
 
 
 def try_coarse(args: argparse.Namespace, pictures: Sequence[tuple[Path, Truth]]) -> dict[str, Any]:
-    """Judge finding coarsely first, on pictures fine enough for it; their GSD is that of the set's description."""
+    """Judge finding coarsely first, on pictures fine enough for it; without a GSD, their set's description has one."""
     folder: Path = args.model
     detector = load_detector(folder)
-    way = CoarseCard(detector.card.gsd_m[1], args.coarse_score, SURE_PX, accepted=True, verdict="")
+    way = CoarseCard(detector.card.gsd_m[1], args.coarse_score, SURE_PX, ALL_PRECISIONS, verdict="")
     shortest = way.sure_px * way.gsd_m
     sources = gather_sources(args.data, args.sources, args.folder, args.val_share, args.gsd)
-    about = {s.name: s.about_gsd_m for s in sources if s.about_gsd_m}
-    fine = [(p, replace(t, gsd_m=about[t.source])) for p, t in pictures if t.source in about]
+    about = {s.name: s.about_gsd_m for s in sources}
+    fine = [(p, replace(t, gsd_m=t.gsd_m or about.get(t.source))) for p, t in pictures]
     fine = [(p, _longer(t, shortest)) for p, t in fine if _fits(p, t, detector, way)]
     if not any(truth.counted.any() for _, truth in fine):
         print("coarse: not judged, no picture with vessels is fine enough", file=sys.stderr)
         return {"way": "coarse", "accepted": None}
     full = figures(detector, args.out / "cache", fine, exhaustive=True, min_length_m=shortest)
-    trial = replace(detector, card=replace(detector.card, coarse=way, raw={**detector.card.raw, "coarse": asdict(way)}))
-    cheap = figures(trial, args.out / "cache", fine, exhaustive=False, min_length_m=shortest)
-    told = f"vessels of {shortest:g} m and more in {len(fine)} {args.split} pictures of {way.gsd_m / 2:g} m or finer"
-    verdict = judge_way(full, cheap, told)
-    if args.split != "val":
-        return {"way": "coarse", "accepted": None, "pictures": len(fine), "full": full, "cheap": cheap}
-    card = _card(folder)
-    card["coarse"] = asdict(replace(way, accepted=verdict.accepted, verdict=verdict.words))
-    save_card(folder, card)
-    return {"way": "coarse", "accepted": verdict.accepted, "pictures": len(fine), "full": full, "cheap": cheap}
+    told = f"vessels of {shortest:g} m and more in {len(fine)} {args.split} pictures that are fine enough"
+    accepted, verdicts, cheap = [], [], {}
+    for provider, precision in _accepted(detector.card):
+        trial = load_detector(folder, provider, precision)
+        trial = replace(trial, card=replace(trial.card, coarse=way))
+        cheap[precision] = figures(trial, args.out / "cache", fine, exhaustive=False, min_length_m=shortest)
+        verdict = judge_way(full, cheap[precision], told)
+        verdicts.append(f"{precision} {'accepted' if verdict.accepted else 'refused'}: {verdict.words}")
+        accepted += [precision] if verdict.accepted else []
+    if args.split == "val":
+        card = _card(folder)
+        card["coarse"] = asdict(replace(way, precisions=tuple(accepted), verdict="; ".join(verdicts)))
+        save_card(folder, card)
+    return {"way": "coarse", "accepted": accepted, "pictures": len(fine), "full": full, "cheap": cheap}
+
+
+def _accepted(card: ModelCard) -> list[tuple[str, str]]:
+    """Provider and precision of fp32 and of what went through the gate and runs here."""
+    known = [("cpu", FULL)]
+    for name, told in card.precisions.items():
+        provider = judged_on(name)
+        known += [(provider, name)] if told.accepted and provider else []
+    return known
 
 
 def _fits(path: Path, truth: Truth, detector: Detector, way: CoarseCard) -> bool:
     """Whether a picture is fine enough to be looked at coarsely first."""
     with open_scene(path, SceneOptions(gsd_m=truth.gsd_m)) as scene:
         plan = plan_scan(scene, detector, ScanOptions())
-    return coarse_scale(plan.scale, plan.gsd_m, way, way.sure_px * way.gsd_m) is not None
+    return coarse_scale(plan.scale, truth.gsd_m, way, way.sure_px * way.gsd_m) is not None
 
 
 def _longer(truth: Truth, shortest_m: float) -> Truth:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 """Of the kept answers; older ones are not read."""
-NOT_SAID = ("metrics", "training", "kind_training", "calibration", "notes")
-"""Parts of a card that change no answer."""
+NOT_SAID = ("metrics", "training", "kind_training", "calibration", "notes", "precisions", "coarse")
+"""Parts of a card that change no answer, or not that of every way to run the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +149,18 @@ class Scanner:
 
     def _stamp(self) -> str:
         """What of the model and the settings may change an answer, as a folder's name."""
-        said = {k: v for k, v in self.detector.card.raw.items() if k not in NOT_SAID}
+        raw = self.detector.card.raw
+        said = {k: v for k, v in raw.items() if k not in NOT_SAID}
+        own = (raw.get("precisions") or {}).get(self.detector.precision, {})
+        said |= {"own": [own.get("score"), own.get("sha256")], "coarse": self._coarse()}
         way = [self.detector.provider, self.detector.precision, self.exhaustive, self.min_length_m]
         key = hashlib.sha256(json.dumps([said, __version__, FORMAT, way], sort_keys=True).encode()).hexdigest()[:16]
         return f"{key}-{self.scale.factor if self.scale else 'auto'}"
+
+    def _coarse(self) -> list[float | bool]:
+        """What of the coarse way may change an answer."""
+        card = self.detector.card.coarse
+        return [card.gsd_m, card.score, card.sure_px, self.detector.precision in card.precisions] if card else []
 
     def _scan(self, picture: Path, gsd_m: float | None, variant: Variant | None) -> dict[str, Any]:
         options = ScanOptions(scale=self.scale, exhaustive=self.exhaustive, min_length_m=self.min_length_m)

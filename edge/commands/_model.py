@@ -26,10 +26,18 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=0, help="workers (one a core)")
 
 
-def cache_dir() -> Path:
-    """Where this user's programs keep what they can make again (XDG base directory specification)."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tanker-edge"
+def cache_dir() -> Path | None:
+    """Where this user's programs keep what they can make again (XDG base directory specification).
+
+    None where nobody says: a container may run as a user without a home.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if base.is_absolute():
+        return base / "tanker-edge"
+    try:
+        return Path.home() / ".cache" / "tanker-edge"
+    except RuntimeError:
+        return None
 
 
 def choose_way(card: ModelCard, args: argparse.Namespace) -> Choice:
@@ -39,7 +47,9 @@ def choose_way(card: ModelCard, args: argparse.Namespace) -> Choice:
         ProviderError: the provider is not there.
         ModelError: the precision did not pass its gate.
     """
-    return choose(card, args.provider, args.precision, read_speeds(speeds_file(cache_dir(), card)))
+    folder = cache_dir()
+    speeds = read_speeds(speeds_file(folder, card)) if folder else None
+    return choose(card, args.provider, args.precision, speeds)
 
 
 def load_chosen(args: argparse.Namespace) -> Detector:

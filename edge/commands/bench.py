@@ -16,7 +16,7 @@ from edge.errors import TankerEdgeError, UsageError
 from edge.model_card import load_card
 from edge.pipeline import MAX_LENGTH_M, ScanOptions, scan
 from edge.scene import SceneOptions, open_scene
-from edge.speed import AUTO, ways
+from edge.speed import choose, ways
 
 if TYPE_CHECKING:
     import argparse
@@ -79,14 +79,14 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("--runs", f"{args.runs} is no number of runs", "give 1 or more")
     folder = find_model(args.model)
     card = load_card(folder)
-    wanted = [w for w in ways(card) if args.provider in (AUTO, w[0]) and args.precision in (AUTO, w[1])]
-    if not wanted:
-        load_detector(folder, args.provider, args.precision)  # says why not
+    choose(card, args.provider, args.precision, None)  # says why, where nothing may run
     rows: list[dict[str, Any]] = []
-    for provider, precision in wanted:
+    failure: TankerEdgeError | None = None
+    for provider, precision in ways(card, args.provider, args.precision):
         try:
             detector = load_detector(folder, provider, precision, args.threads)
         except TankerEdgeError as error:
+            failure = error
             print(f"tanker-edge: {error}", file=sys.stderr)
             continue
         for exhaustive in (True,) if args.exhaustive else (True, False):
@@ -98,6 +98,8 @@ def main(args: argparse.Namespace) -> int:
             )
             rows.append(measure(detector, args.scene, args.gsd, options, args.runs))
             _tell(rows[-1])
+    if failure and not rows:
+        raise failure
     print(json.dumps({"scene": args.scene.name, "model": card.name, "runs": args.runs, "rows": rows}))
     return 0
 

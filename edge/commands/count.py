@@ -156,7 +156,7 @@ def main(args: argparse.Namespace) -> int:
                 continue
             if unsaved:
                 print(f"tanker-edge: {unsaved}", file=sys.stderr)
-            seen = document["tiles"]["scored"] > 0 and not document["tiles"]["failed"]
+            seen = document["coverage"] > 0 and not document["tiles"]["failed"]
             complete = complete and seen and not unsaved
             documents.append(document)
             if args.json:

@@ -6,16 +6,18 @@ import json
 import platform
 import sys
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__
 from edge.errors import TankerEdgeError
-from edge.preflight import check_native_libraries
+from edge.preflight import check_native_libraries, installed_version
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+    from edge.model_card import ModelCard
 
 PACKAGES = ("numpy", "opencv-python", "onnxruntime", "rasterio", "fastapi", "uvicorn")
 ONE_OF = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-openvino"), "opencv-python": ("opencv-python-headless",)}
@@ -27,22 +29,16 @@ TOY = Path(__file__).with_name("toy.onnx")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--model", help="a shipped model or a model folder whose speed to measure (all shipped ones)")
     parser.add_argument("--bench", action="store_true", help="measure the speed of each way to run a model anew")
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def packages() -> list[dict[str, Any]]:
     """Versions of what the runtime needs, with the mend where something is missing or there twice."""
     rows = []
     for name in PACKAGES:
-        others = {o: v for o in ONE_OF.get(name, ()) if (v := _version(o))}
-        found = _version(name)
+        others = {o: v for o in ONE_OF.get(name, ()) if (v := installed_version(o))}
+        found = installed_version(name)
         mend = None
         if found and others:
             mend = f"{name} and {', '.join(others)} overwrite each other: uninstall all of them, then install one"
@@ -84,32 +80,47 @@ def models() -> list[dict[str, Any]]:
     return rows
 
 
-def speeds(*, anew: bool) -> list[dict[str, Any]]:
-    """How fast each shipped model runs here, each way that it may; what was measured before is not measured again."""
-    from edge.catalogue import shipped_models  # noqa: PLC0415
-    from edge.commands._model import cache_dir  # noqa: PLC0415
+def speeds(folders: Sequence[Path], *, anew: bool) -> list[dict[str, Any]]:
+    """How fast each model runs here, each way that it may; what was measured before is not measured again."""
     from edge.model_card import load_card  # noqa: PLC0415
-    from edge.speed import measure, read_speeds, speeds_file, write_speeds  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
-    for folder in shipped_models():
+    for folder in folders:
         row: dict[str, Any] = {"model": folder.name, "measured": None, "ways": [], "why": None}
         rows.append(row)
         try:
-            card = load_card(folder)
-            path = speeds_file(cache_dir(), card)
-            known = None if anew else read_speeds(path)
-            if known is None:
-                known = measure(card)
-                write_speeds(path, known)
-            row["measured"], row["ways"] = known.measured, [asdict(way) for way in known.rows]
+            _measure(load_card(folder), row, anew=anew)
         except TankerEdgeError as error:
             row["why"] = str(error)
     return rows
 
 
-def examine(*, anew: bool = False) -> dict[str, Any]:
-    """Everything that the doctor knows."""
+def _measure(card: ModelCard, row: dict[str, Any], *, anew: bool) -> None:
+    """Fill a row with what was measured, now or before; failures are told in `why`."""
+    from edge.commands._model import cache_dir  # noqa: PLC0415
+    from edge.speed import measure, read_speeds, speeds_file, write_speeds  # noqa: PLC0415
+
+    folder = cache_dir()
+    known = None if anew or folder is None else read_speeds(speeds_file(folder, card))
+    failures: list[str] = []
+    found = known or measure(card, failures.append)
+    row["measured"], row["ways"] = found.measured, [asdict(way) for way in found.rows]
+    row["why"] = "; ".join(failures) or None
+    if folder is None:
+        row["why"] = "not kept: there is no home folder; set XDG_CACHE_HOME"
+    elif known is None and not failures:
+        write_speeds(speeds_file(folder, card), found)
+
+
+def examine(model: str | None = None, *, anew: bool = False) -> dict[str, Any]:
+    """Everything that the doctor knows.
+
+    Args:
+        model: a shipped model or a model folder, whose speed to measure; None for all that are shipped.
+        anew: measure speeds that are known already.
+    """
+    from edge.catalogue import find_model, shipped_models  # noqa: PLC0415
+
     report: dict[str, Any] = {
         "tanker_edge": __version__,
         "python": platform.python_version(),
@@ -124,7 +135,7 @@ def examine(*, anew: bool = False) -> dict[str, Any]:
     try:
         check_native_libraries()
         report["providers"], report["models"] = providers(), models()
-        report["speeds"] = speeds(anew=anew)
+        report["speeds"] = speeds([find_model(model)] if model else shipped_models(), anew=anew)
     except (TankerEdgeError, ImportError) as error:
         report["libraries"] = str(error)
     return report
@@ -132,7 +143,7 @@ def examine(*, anew: bool = False) -> dict[str, Any]:
 
 def main(args: argparse.Namespace) -> int:
     """Print the report; exit 3 where the CPU cannot run the shipped models."""
-    report = examine(anew=args.bench)
+    report = examine(args.model, anew=args.bench)
     if args.json:
         print(json.dumps(report))
     else:
@@ -157,7 +168,7 @@ def _print(report: dict[str, Any]) -> None:
         print(f"  model {row['name']:13s} " + ("whole" if row["whole"] else f"MEND: {row['why']}"))
     for row in report["speeds"]:
         if row["why"]:
-            print(f"  speed {row['model']:13s} not measured: {row['why']}")
+            print(f"  speed {row['model']:13s} MEND: {row['why']}")
         for way in row["ways"]:
             told = f"{way['provider']} in {way['precision']}: {way['tiles_per_s']:.1f} tiles/s"
             print(f"  speed {row['model']:13s} {told}, measured {row['measured'][:10]}")
