@@ -100,12 +100,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the scenes (%(default)s)")
     parser.add_argument("--gsd", type=float, default=0.25, help="m/px")
     parser.add_argument("--model", help="a shipped model or a model folder")
+    parser.add_argument("--precision", default="auto", help="what the network computes in (%(default)s)")
     parser.add_argument(
         "--threads", default="0", help="workers; with 1 the peak does not depend on which tiles coincide"
     )
     args = parser.parse_args(argv)
     rows = []
-    options = ["--threads", args.threads]
+    options = ["--precision", args.precision, "--threads", args.threads]
     for side in args.jpeg:
         rows.append(peak(jpeg_scene(args.work, side), args.model, [*options, "--gsd", "1"]))
         print("  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 GSD_M = (1.0, 2.0)
 """Finer scenes are reduced and coarser ones enlarged to this range: whole factors reach it from any GSD up to 8 m."""
 LENGTH_PX = (8.0, 400.0)
-TILE_PX, TILE_MOST_PX = 1024, 1280
+TILE_PX, TILE_MOST_PX = 1024, 1184
 FLOOR, NEAR, NMS_IOU = 0.05, 0.1, 0.4
 OUTPUTS = {
     "raw": "batch x anchors x (cx, cy, w, h px, score, angle rad)",
