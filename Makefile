@@ -49,6 +49,8 @@ types: $(VENV)/.installed-dev ## check types
 
 # The peers get an environment of their own, $PEERS_VENV or build/peers; without it their figures are null.
 bench: $(VENV)/.installed ## all benchmarks beside real peers, an hour or two; the last line is JSON
+	@$(PIP) install --editable '.[openvino]'
+	@$(BIN)/tanker-edge doctor >&2 || true
 	@$(BIN)/python -m benchmarks.peers >&2 || echo "the peers are left out" >&2
 	@$(BIN)/python -m benchmarks.all $(BENCH_ARGS)
 

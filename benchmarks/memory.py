@@ -78,6 +78,8 @@ def peak(path: Path, model: str | None, options: Sequence[str] = ()) -> dict[str
         "file": path.suffix.removeprefix("."),
         "side_px": found["width"],
         "rss_mb": int(rss),
+        "provider": found["model"]["provider"],
+        "precision": found["model"]["precision"],
         "vessels": found["counts"]["vessel"],
         "tiles": found["tiles"]["planned"],
         "coverage": found["coverage"],

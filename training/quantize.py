@@ -83,18 +83,26 @@ def make_int8(source: Path, target: Path, tiles: Sequence[NDArray[np.uint8]]) ->
     with tempfile.TemporaryDirectory() as folder:
         prepared = str(Path(folder) / "prepared.onnx")
         quant_pre_process(str(source), prepared, skip_symbolic_shape=True)
-        quantize_static(
-            prepared,
-            str(target),
-            Reader(),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Percentile,
-            nodes_to_exclude=_kept_float(onnx.load(prepared)),
-            extra_options={"WeightSymmetric": True, "ActivationSymmetric": False, "CalibPercentile": PERCENTILE},
-        )
+
+        def quantise(method: CalibrationMethod) -> None:
+            quantize_static(
+                prepared,
+                str(target),
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=method,
+                nodes_to_exclude=_kept_float(onnx.load(prepared)),
+                extra_options={"WeightSymmetric": True, "ActivationSymmetric": False, "CalibPercentile": PERCENTILE},
+            )
+
+        try:
+            quantise(CalibrationMethod.Percentile)
+        except ValueError as error:  # an activation that hardly varies has no histogram
+            print(f"int8: calibrated by extremes, not by percentiles ({error})", file=sys.stderr)
+            quantise(CalibrationMethod.MinMax)
 
 
 def _kept_float(model: Any) -> list[str]:
