@@ -142,11 +142,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model folder (%(default)s)")
     parser.add_argument("--side", type=int, default=SIDE_PX, help="px of the scene (%(default)s)")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="which parts (all)")
+    parser.add_argument(
+        "--best", choices=VARIANTS, default=BASE, help="our fastest, where part jpeg does not find it out (%(default)s)"
+    )
     args = parser.parse_args(argv)
     document: Document = {"machine": machine(), "rounds": args.rounds, "side_px": args.side}
     document |= {"threshold": THRESHOLD, "parts": {}, "left_out": {}}
     with Sides(args.work, args.model, args.venv) as sides:
-        setting = Setting(sides, args.work, args.side, args.rounds, args.repeats, document)
+        setting = Setting(sides, args.work, args.side, args.rounds, args.repeats, document, args.best)
         for part in args.parts:
             PARTS[part](setting)
     return finish("end_to_end", document)
