@@ -89,7 +89,18 @@ def load_detector(
         ModelError: the folder is not a whole, untouched model, or the precision did not pass its gate.
         ProviderError: the provider is not there, or does not compute like that.
     """
-    card = load_card(folder)
+    return open_detector(load_card(folder), provider, precision, streams, gated=gated)
+
+
+def open_detector(
+    card: ModelCard, provider: str = "cpu", precision: str = FULL, streams: int = 0, *, gated: bool = True
+) -> Detector:
+    """Load the networks of a model whose card is read, and whose files are checked; see `load_detector`.
+
+    Raises:
+        ModelError: a file is no network, or the precision did not pass its gate.
+        ProviderError: the provider is not there, or does not compute like that.
+    """
     path = finder_file(card, provider, precision, gated=gated)
     finder = open_session(path, provider, precision, streams)
     if card.kind is None:

@@ -12,9 +12,9 @@ import platform
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge import __version__
 from edge.assets import samples_dir
@@ -153,11 +153,8 @@ def write_speeds(path: Path, speeds: Speeds) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    rows: list[dict[str, Any]] = [
-        {"provider": r.provider, "precision": r.precision, "tiles_per_s": r.tiles_per_s} for r in speeds.rows
-    ]
     make_folder(path.parent)
-    write_text(path, json.dumps({"measured": speeds.measured, "rows": rows}) + "\n")
+    write_text(path, json.dumps(asdict(speeds)) + "\n")
 
 
 def measure(card: ModelCard, on_failure: Callable[[str], None] | None = None) -> Speeds:

@@ -27,9 +27,10 @@ from edge.coarse import coarse_scale
 from edge.detector import FULL, load_detector
 from edge.errors import UsageError
 from edge.model_card import CARD, FINDER, PRECISIONS, CoarseCard, ModelCard, file_sha256
-from edge.plan import ScanOptions, plan_scan
-from edge.scene import SceneOptions, open_scene
+from edge.scale import choose_scale
+from edge.session import PRECISIONS as COMPUTES
 from edge.session import available_providers
+from edge.speed import ways
 from training.calibrate import as_fields, calib_pictures, fit_vessel, looked
 from training.cards import save_card
 from training.evaluate import PARTLY_LABELLED, add_set_arguments, evaluate, gather_pictures
@@ -49,8 +50,7 @@ if TYPE_CHECKING:
     from edge.detector import Detector
     from training.matching import Truth
 
-WAYS = ("bf16", "int8", "fp16", "coarse")
-PROVIDERS = {"bf16": ["openvino"], "int8": ["cpu"], "fp16": ["cuda", "tensorrt"]}
+WAYS = (*PRECISIONS, "coarse")
 TILES, SIDE = 48, 512
 """Calibration tiles of the train side, and how much of each is shown, px."""
 PERCENTILE = 99.999
@@ -160,7 +160,7 @@ def figures(
 
 def judged_on(name: str) -> str | None:
     """The provider that a precision is judged on here; None where there is none for it."""
-    return next((p for p in PROVIDERS[name] if p in available_providers()), None)
+    return next((p for p in available_providers() if name in COMPUTES[p]), None)
 
 
 def try_precision(name: str, args: argparse.Namespace, pictures: Sequence[tuple[Path, Truth]]) -> dict[str, Any]:
@@ -168,7 +168,8 @@ def try_precision(name: str, args: argparse.Namespace, pictures: Sequence[tuple[
     folder: Path = args.model
     provider = judged_on(name)
     if provider is None:
-        print(f"{name}: not judged, none of {', '.join(PROVIDERS[name])} is here", file=sys.stderr)
+        wanted = ", ".join(p for p, computes in COMPUTES.items() if name in computes)
+        print(f"{name}: not judged, none of {wanted} is here", file=sys.stderr)
         return {"way": name, "accepted": None}
     file = FINDER if name == "bf16" else f"model.{name}.onnx"
     if name == "int8":
@@ -197,18 +198,19 @@ def _recalibrated(args: argparse.Namespace, detector: Detector) -> VesselScale |
 def _tell_precision(folder: Path, name: str, file: str, verdict: Verdict, scale: VesselScale | None) -> None:
     """Put a verdict into the card, its own calibration, and the hash of a file that was made for it."""
     card = _card(folder)
+    sha256 = file_sha256(folder / file) if (folder / file).exists() else None
     entry = {
         "file": file,
         "providers": [judged_on(name)],
         "accepted": verdict.accepted,
         "verdict": verdict.words,
         "score": as_fields(scale) if scale else None,
-        "sha256": file_sha256(folder / file) if (folder / file).exists() else None,
+        "sha256": sha256,
     }
     card["precisions"] = {**(card.get("precisions") or {}), name: entry}
     if file != FINDER:
         card["files"].pop(file, None)
-        card["files"] |= {file: file_sha256(folder / file)} if verdict.accepted else {}
+        card["files"] |= {file: sha256} if verdict.accepted else {}
     save_card(folder, card)
 
 
@@ -221,14 +223,17 @@ def try_coarse(args: argparse.Namespace, pictures: Sequence[tuple[Path, Truth]])
     sources = gather_sources(args.data, args.sources, args.folder, args.val_share, args.gsd)
     about = {s.name: s.about_gsd_m for s in sources}
     fine = [(p, replace(t, gsd_m=t.gsd_m or about.get(t.source))) for p, t in pictures]
-    fine = [(p, _longer(t, shortest)) for p, t in fine if _fits(p, t, detector, way)]
+    fine = [(p, _longer(t, shortest)) for p, t in fine if _fits(t, detector.card, way)]
     if not any(truth.counted.any() for _, truth in fine):
         print("coarse: not judged, no picture with vessels is fine enough", file=sys.stderr)
         return {"way": "coarse", "accepted": None}
     full = figures(detector, args.out / "cache", fine, exhaustive=True, min_length_m=shortest)
     told = f"vessels of {shortest:g} m and more in {len(fine)} {args.split} pictures that are fine enough"
     accepted, verdicts, cheap = [], [], {}
-    for provider, precision in _accepted(detector.card):
+    providers: dict[str, str] = {}
+    for provider, precision in ways(detector.card):  # fp32, and what went through the gate and runs here
+        providers.setdefault(precision, provider)
+    for precision, provider in providers.items():
         trial = load_detector(folder, provider, precision)
         trial = replace(trial, card=replace(trial.card, coarse=way))
         cheap[precision] = figures(trial, args.out / "cache", fine, exhaustive=False, min_length_m=shortest)
@@ -242,20 +247,10 @@ def try_coarse(args: argparse.Namespace, pictures: Sequence[tuple[Path, Truth]])
     return {"way": "coarse", "accepted": accepted, "pictures": len(fine), "full": full, "cheap": cheap}
 
 
-def _accepted(card: ModelCard) -> list[tuple[str, str]]:
-    """Provider and precision of fp32 and of what went through the gate and runs here."""
-    known = [("cpu", FULL)]
-    for name, told in card.precisions.items():
-        provider = judged_on(name)
-        known += [(provider, name)] if told.accepted and provider else []
-    return known
-
-
-def _fits(path: Path, truth: Truth, detector: Detector, way: CoarseCard) -> bool:
+def _fits(truth: Truth, card: ModelCard, way: CoarseCard) -> bool:
     """Whether a picture is fine enough to be looked at coarsely first."""
-    with open_scene(path, SceneOptions(gsd_m=truth.gsd_m)) as scene:
-        plan = plan_scan(scene, detector, ScanOptions())
-    return coarse_scale(plan.scale, truth.gsd_m, way, way.sure_px * way.gsd_m) is not None
+    working = choose_scale(truth.gsd_m, card.gsd_m)
+    return coarse_scale(working, truth.gsd_m, way, way.sure_px * way.gsd_m) is not None
 
 
 def _longer(truth: Truth, shortest_m: float) -> Truth:
@@ -278,13 +273,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", default="val", choices=("val", "calib"), help="calib: only look, at --way coarse")
     parser.add_argument("--out", type=Path, default=Path("runs/quantize"), help="folder of kept answers")
     args = parser.parse_args(argv)
-    ways = args.way or [w for w in WAYS if w != "int8" or args.dataset]
-    if "int8" in ways and not args.dataset:
+    wanted = args.way or [w for w in WAYS if w != "int8" or args.dataset]
+    if "int8" in wanted and not args.dataset:
         raise UsageError("--dataset", "int8 is calibrated on tiles", "name a folder of training.dataset")
-    if args.split == "calib" and ways != ["coarse"]:
+    if args.split == "calib" and wanted != ["coarse"]:
         raise UsageError("--split", "precisions are calibrated on calib", "add --way coarse, or leave it out")
     pictures = [p for p in gather_pictures(args, args.split) if p[1].source not in PARTLY_LABELLED]
-    done = [try_coarse(args, pictures) if way == "coarse" else try_precision(way, args, pictures) for way in ways]
+    done = [try_coarse(args, pictures) if way == "coarse" else try_precision(way, args, pictures) for way in wanted]
     finish(step="quantize", model=args.model.name, ways=done)
     return 0
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.catalogue import DEFAULT_MODEL, find_model
-from edge.detector import Detector, load_detector
+from edge.detector import Detector, open_detector
 from edge.model_card import ModelCard, load_card
+from edge.plan import MAX_LENGTH_M
 from edge.speed import AUTO, Choice, choose, read_speeds, speeds_file
 
 if TYPE_CHECKING:
@@ -24,6 +25,17 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision", default=AUTO, metavar="P", help="auto, fp32, bf16, fp16 or int8, as the provider allows"
     )
     parser.add_argument("--threads", type=int, default=0, help="workers (one a core)")
+
+
+def add_scan_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what a count and a measurement are told of a scene and its vessels."""
+    parser.add_argument("--gsd", type=float, metavar="M", help="ground sample distance, m/px, where the file has none")
+    parser.add_argument(
+        "--max-length", type=float, default=MAX_LENGTH_M, metavar="M", help="longest vessel, m (%(default).0f)"
+    )
+    parser.add_argument(
+        "--min-length", type=float, default=0.0, metavar="M", help="shortest vessel that counts, m (%(default).0f)"
+    )
 
 
 def cache_dir() -> Path | None:
@@ -59,8 +71,8 @@ def load_chosen(args: argparse.Namespace) -> Detector:
         ModelError: the model is not whole, or the precision did not pass its gate.
         ProviderError: the provider is not there, or does not run.
     """
-    folder = find_model(args.model)
-    choice = choose_way(load_card(folder), args)
+    card = load_card(find_model(args.model))
+    choice = choose_way(card, args)
     if choice.of > 1:
         print(f"tanker-edge: runs on {choice.provider} in {choice.precision}, {choice.why}", file=sys.stderr)
-    return load_detector(folder, choice.provider, choice.precision, args.threads)
+    return open_detector(card, choice.provider, choice.precision, args.threads)

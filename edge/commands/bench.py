@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.catalogue import find_model
-from edge.commands._model import add_model_arguments
-from edge.detector import load_detector
+from edge.commands._model import add_model_arguments, add_scan_arguments
+from edge.detector import open_detector
 from edge.errors import TankerEdgeError, UsageError
 from edge.model_card import load_card
-from edge.pipeline import MAX_LENGTH_M, ScanOptions, scan
+from edge.pipeline import ScanOptions, scan
 from edge.scene import SceneOptions, open_scene
 from edge.speed import choose, ways
 
@@ -31,13 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("scene", type=Path, metavar="SCENE", help="JPEG, PNG, TIFF or GeoTIFF")
     add_model_arguments(parser)
-    parser.add_argument("--gsd", type=float, metavar="M", help="ground sample distance, m/px, where the file has none")
-    parser.add_argument(
-        "--max-length", type=float, default=MAX_LENGTH_M, metavar="M", help="longest vessel, m (%(default).0f)"
-    )
-    parser.add_argument(
-        "--min-length", type=float, default=0.0, metavar="M", help="shortest vessel that counts, m (%(default).0f)"
-    )
+    add_scan_arguments(parser)
     parser.add_argument("--exhaustive", action="store_true", help="only look at every tile at full resolution")
     parser.add_argument("--runs", type=int, default=3, help="counts of each way, after one that warms up (%(default)s)")
 
@@ -77,14 +71,13 @@ def main(args: argparse.Namespace) -> int:
     """Count the scene each way; a table on stderr, one JSON document on stdout."""
     if args.runs < 1:
         raise UsageError("--runs", f"{args.runs} is no number of runs", "give 1 or more")
-    folder = find_model(args.model)
-    card = load_card(folder)
+    card = load_card(find_model(args.model))
     choose(card, args.provider, args.precision, None)  # says why, where nothing may run
     rows: list[dict[str, Any]] = []
     failure: TankerEdgeError | None = None
     for provider, precision in ways(card, args.provider, args.precision):
         try:
-            detector = load_detector(folder, provider, precision, args.threads)
+            detector = open_detector(card, provider, precision, args.threads)
         except TankerEdgeError as error:
             failure = error
             print(f"tanker-edge: {error}", file=sys.stderr)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.aoi import load_aoi
-from edge.commands._model import add_model_arguments, load_chosen
+from edge.commands._model import add_model_arguments, add_scan_arguments, load_chosen
 from edge.document import build_document
 from edge.errors import InputError, OutputError, TankerEdgeError, UsageError
-from edge.pipeline import MAX_LENGTH_M, ScanOptions, scan
+from edge.pipeline import ScanOptions, scan
 from edge.scene import SceneOptions, open_scene
 from edge.write import FORMATS, check_formats, table, unique_stem, write_formats
 from edge.write.document_json import line
@@ -30,15 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("scenes", nargs="+", type=Path, metavar="SCENE", help="JPEG, PNG, TIFF or GeoTIFF")
     add_model_arguments(parser)
-    parser.add_argument("--gsd", type=float, metavar="M", help="ground sample distance, m/px, where the file has none")
+    add_scan_arguments(parser)
     parser.add_argument("--aoi", type=Path, metavar="FILE", help="GeoJSON polygon: only what is inside is counted")
     parser.add_argument("--conf", type=float, metavar="T", help="score from which a vessel counts (the model's own)")
-    parser.add_argument(
-        "--max-length", type=float, default=MAX_LENGTH_M, metavar="M", help="longest vessel, m (%(default).0f)"
-    )
-    parser.add_argument(
-        "--min-length", type=float, default=0.0, metavar="M", help="shortest vessel that counts, m (%(default).0f)"
-    )
     parser.add_argument(
         "--exhaustive",
         action="store_true",
