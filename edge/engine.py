@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from edge.errors import SceneError, StoppedError
 from edge.featureless import is_featureless
+from edge.workers import Lanes, own_lanes
 
 if TYPE_CHECKING:
     import threading
@@ -74,6 +75,8 @@ class Engine:
     stop: threading.Event | None = None
     """When set, the next step ends with StoppedError."""
     spent: Spent = field(default_factory=Spent)
+    lanes: Lanes | None = None
+    """Where the network runs; None for threads of its own."""
 
     def run(
         self, plan: Plan, tiles: Sequence[Tile], aoi: Aoi | None, floor: float | None = None
@@ -97,7 +100,7 @@ class Engine:
         batch = min(self.batch, len(tiles))
         for _ in range(min(self.threads, -(-len(tiles) // batch)) + SPARE):
             buffers.put(np.empty((batch, window.height, window.width, 3), np.uint8))
-        with ThreadPoolExecutor(self.threads, thread_name_prefix="infer") as pool:
+        with (self.lanes or own_lanes(self.threads, "infer"))() as pool:
             pending: deque[tuple[list[Outcome], Future[float] | None]] = deque()
             try:
                 for start in range(0, len(tiles), batch):

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from edge.assets import samples_dir
-from edge.detector import load_detector
+from edge.detector import FULL, load_detector
 from edge.document import build_document
 from edge.errors import ModelError
 from edge.model_card import GOLDEN
@@ -63,6 +63,30 @@ def replay(folder: Path, provider: str = "cpu") -> list[str]:
     Raises:
         ModelError: the model has no golden answers, or they are none.
     """
+    golden = _golden(folder)
+    return _compare(golden, load_detector(folder, provider))
+
+
+def verify(detector: Detector) -> list[str]:
+    """What is wrong with a loaded model by its golden answers, which are those of full precision on a CPU.
+
+    Where it runs another way, its files are judged that way first, and then whether it runs at all.
+
+    Raises:
+        ModelError: the model has no golden answers, or they are none.
+        ProviderError: it does not run.
+    """
+    folder = detector.card.folder
+    if (detector.provider, detector.precision) == ("cpu", FULL):
+        return _compare(_golden(folder), detector)
+    wrong = replay(folder)
+    if not wrong:
+        answer_to(detector, samples_dir() / next(iter(_golden(folder))))
+    return wrong
+
+
+def _golden(folder: Path) -> dict[str, Any]:
+    """The golden answers of a model, by scene."""
     path = folder / GOLDEN
     try:
         golden = json.loads(path.read_text(encoding="utf-8"))
@@ -70,7 +94,11 @@ def replay(folder: Path, provider: str = "cpu") -> list[str]:
         raise ModelError(path, f"no golden answers ({error})", "get the model folder again") from None
     if not isinstance(golden, dict) or not golden or not all(map(_is_answer, golden.values())):
         raise ModelError(path, "holds no golden answers", "get the model folder again")
-    detector = load_detector(folder, provider)
+    return golden
+
+
+def _compare(golden: Mapping[str, Any], detector: Detector) -> list[str]:
+    """What a model says otherwise than it must."""
     wrong = []
     for name, expected in golden.items():
         found = answer_to(detector, samples_dir() / name)

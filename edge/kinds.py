@@ -6,7 +6,6 @@ vessel along x (as it is, turned half round, and both mirrored) have a say.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from edge.errors import ModelError, SceneError
 from edge.geometry import Floats, Window
 from edge.model_card import TELLER
 from edge.scene import Scale
+from edge.workers import Lanes, own_lanes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,17 +82,17 @@ class KindTeller:
     vessel: VesselScale | None = None
     """How the second look weighs in the score; None: the finder's score stands."""
 
-    def look(self, scene: Scene, found: Detections, threads: int = 1) -> Floats:
+    def look(self, scene: Scene, found: Detections, lanes: Lanes | None = None) -> Floats:
         """Log-odds (n, 2) that a vessel is in each box (px of the scene), and that it is a tanker if it is one.
 
-        A box that cannot be read gets BLIND.
+        A box that cannot be read gets BLIND. `lanes` says where crops are looked at; None for one after the other.
 
         Raises:
             ModelError: the network answers something else, though its hash is the card's.
             ProviderError: the network failed.
         """
         parts = [found.xywhr[i : i + CHIPS_AT_ONCE] for i in range(0, len(found), CHIPS_AT_ONCE)]
-        with ThreadPoolExecutor(threads, thread_name_prefix="look") as pool:
+        with (lanes or own_lanes(1, "look"))() as pool:
             said = pool.map(lambda boxes: self._look_at(scene, boxes), parts)
             return np.concatenate([np.empty((0, ANSWERS)), *said])
 
@@ -120,16 +120,16 @@ class KindTeller:
             return False
         return True
 
-    def tell(self, scene: Scene, found: Detections, scale: float = 1.0, threads: int = 1) -> Detections:
+    def tell(self, scene: Scene, found: Detections, scale: float = 1.0, lanes: Lanes | None = None) -> Detections:
         """The same vessels (px of the scene) with calibrated score, kind and kind_score.
 
         Args:
             scene: where the pixels come from.
             found: boxes with the finder's scores.
             scale: px of the working frame, in which the finder saw them, per px of the scene.
-            threads: how many crops are looked at side by side; it never changes the answer.
+            lanes: where crops are looked at, side by side; it never changes the answer.
         """
-        said = self.look(scene, found, threads)
+        said = self.look(scene, found, lanes)
         belief = self.card.scale.probability(said[:, 1])
         belief[found.xywhr[:, 2] < self.card.min_length_px] = np.nan
         kind = np.full(len(found), Kind.UNKNOWN, np.int8)

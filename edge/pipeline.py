@@ -19,6 +19,7 @@ from edge.engine import Engine, Outcome
 from edge.merge import SeamMerger
 from edge.plan import MAX_LENGTH_M, Plan, ScanOptions, plan_scan
 from edge.session import cores
+from edge.workers import Lanes, own_lanes
 
 if TYPE_CHECKING:
     import threading
@@ -200,6 +201,7 @@ def scan(
     order: Sequence[int] | None = None,
     *,
     stop: threading.Event | None = None,
+    lanes: Lanes | None = None,
 ) -> ScanResult:
     """Find the vessels of a scene, or of the part of it inside `aoi`.
 
@@ -211,6 +213,7 @@ def scan(
         on_tile: called with the number of tiles done and planned.
         order: the order in which to go through the plan's tiles, if not row by row; coarse to fine has its own.
         stop: setting it ends the scan.
+        lanes: where the networks run, instead of threads of this scan's own; it never changes the answer.
 
     Raises:
         UsageError: the options do not fit the scene.
@@ -222,7 +225,8 @@ def scan(
     plan = plan_scan(scene, detector, options)
     coarse = _coarse_plan(scene, detector, options, plan)
     threads = options.threads or cores()
-    engine = Engine(scene, detector, threads, options.batch, skip=not options.exhaustive, stop=stop)
+    lanes = lanes or own_lanes(threads, "scan")
+    engine = Engine(scene, detector, threads, options.batch, skip=not options.exhaustive, stop=stop, lanes=lanes)
     search = _Search(engine, aoi, _Tally(on_tile))
     candidates = search.coarse_to_fine(coarse, plan, options.min_length_m) if coarse else search.tiles(plan, order)
     candidates = candidates.scaled(1 / plan.scale.factor)
@@ -232,7 +236,7 @@ def scan(
         candidates = candidates[candidates.xywhr[:, 2] * scene.gsd_m >= options.min_length_m]
     looking = time.perf_counter()
     if detector.teller and len(candidates):
-        candidates = detector.teller.tell(scene, candidates, plan.scale.factor, threads)
+        candidates = detector.teller.tell(scene, candidates, plan.scale.factor, lanes)
     engine.check_stopped()
     end = time.perf_counter()
     used, tally = coarse or plan, search.tally

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +21,19 @@ from edge.geometry import Window
 from edge.scale import Scale, choose_scale, enlarge
 from edge.scene_cache import CellCache
 from edge.scene_frame import CellFrame, Frame, join
-from edge.scene_geotiff import GeoTiff
-from edge.scene_header import PICTURES, READABLE, kind_of
+from edge.scene_geotiff import GeoTiff, tiff_size
+from edge.scene_header import PICTURES, READABLE, kind_of, read_header
 from edge.scene_picture import Picture
 from edge.scene_source import COLOUR, SceneOptions, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from edge.geometry import Floats
     from edge.scale import Pixels, Valid
 
-__all__ = ["Scale", "Scene", "SceneOptions", "choose_scale", "open_scene"]
+__all__ = ["Scale", "Scene", "SceneOptions", "choose_scale", "open_scene", "scene_size"]
 
 _PIECE_PX = 4 * 2**20
 """Working px that are enlarged at once: bounds memory."""
@@ -46,12 +48,34 @@ def open_scene(path: Path | str, options: SceneOptions | None = None) -> Scene:
         SceneError: the file is not there, cannot be read, or is not a picture.
     """
     path, options = Path(path), options or SceneOptions()
-    try:
+    with _told(path):
         kind = _kind(path)
         source: Source = GeoTiff(path, options) if kind == "TIFF" else Picture(path, kind, options)
+    return Scene(path, source, options.gsd_m)
+
+
+def scene_size(path: Path) -> tuple[int, int]:
+    """Width and height of a scene, px, by what its file says of itself: nothing is decoded.
+
+    Raises:
+        SceneError: the file is not there, cannot be read, or is not a picture; a picture that is cut off has a size.
+    """
+    with _told(path):
+        kind = _kind(path)
+        if kind == "TIFF":
+            return tiff_size(path)
+        with path.open("rb") as file:
+            header = read_header(kind, file)
+    return header.width, header.height
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What the system refuses, as an error that names the file."""
+    try:
+        yield
     except OSError as error:
         raise SceneError(path, f"cannot be read ({error.strerror or error})", "check its permissions") from error
-    return Scene(path, source, options.gsd_m)
 
 
 def _kind(path: Path) -> str:

@@ -79,13 +79,8 @@ class GeoTiff:
             raise
 
     def _open(self, **how: Any) -> Any:  # noqa: ANN401 - rasterio has no types
-        """A dataset. Opening is what warns of missing georeferencing; reading does not."""
-        try:
-            with rasterio.Env(**GDAL), _WARNING_FILTERS, warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                file = rasterio.open(self._path.absolute(), driver="GTiff", **how)
-        except GDAL_ERRORS as error:
-            raise SceneError(self._path, f"is not a whole TIFF ({first_line(error)})", AGAIN) from error
+        """A dataset of this file, which is closed with it."""
+        file = _open(self._path, **how)
         self._open_files.append(file)
         return file
 
@@ -179,3 +174,23 @@ def _patches(width: int, height: int) -> list[Window]:
     columns = [(2 * i + 1) * width // (2 * _PATCHES) for i in range(_PATCHES)]
     rows = [(2 * i + 1) * height // (2 * _PATCHES) for i in range(_PATCHES)]
     return [Window(x, y, min(_PATCH, width - x), min(_PATCH, height - y)) for y in rows for x in columns]
+
+
+def tiff_size(path: Path) -> tuple[int, int]:
+    """Width and height of a TIFF, px, by its header alone.
+
+    Raises:
+        SceneError: not a whole TIFF.
+    """
+    with _open(path) as file:
+        return int(file.width), int(file.height)
+
+
+def _open(path: Path, **how: Any) -> Any:  # noqa: ANN401 - rasterio has no types
+    """A dataset. Opening is what warns of missing georeferencing; reading does not."""
+    try:
+        with rasterio.Env(**GDAL), _WARNING_FILTERS, warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path.absolute(), driver="GTiff", **how)
+    except GDAL_ERRORS as error:
+        raise SceneError(path, f"is not a whole TIFF ({first_line(error)})", AGAIN) from error

@@ -1,0 +1,85 @@
+"""The application: routes, in front of them the guard, and every error as a problem document."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from edge import __version__
+from edge.errors import TankerEdgeError
+from edge.server import routes_count
+from edge.server.problems import HttpError, Problem, problem, respond
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi.responses import JSONResponse
+
+    from edge.server.core import Core
+
+ROUTERS = (routes_count.router,)
+
+
+def create_app(core: Core) -> FastAPI:
+    """The ASGI application of a core, which it closes when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        core.life.ready = True
+        yield
+        core.close()
+
+    app = FastAPI(
+        title="tanker-edge",
+        version=__version__,
+        summary="Count oil tankers and other vessels in overhead images of port terminals",
+        license_info={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.core = core
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(TankerEdgeError, _ours)
+    app.add_exception_handler(HttpError, _http)
+    app.add_exception_handler(HTTPException, _starlette)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    return app
+
+
+def _id(request: Request) -> str | None:
+    return request.scope.get("state", {}).get("request_id")
+
+
+async def _ours(request: Request, error: Any) -> JSONResponse:  # noqa: ANN401 - TankerEdgeError; starlette's type is wider
+    return respond(problem(error, _id(request)))
+
+
+async def _http(request: Request, error: Any) -> JSONResponse:  # noqa: ANN401 - HttpError, as above
+    return respond(problem(error, _id(request)), error.headers)
+
+
+async def _starlette(request: Request, error: Any) -> JSONResponse:  # noqa: ANN401 - HTTPException, as above
+    told = problem(HttpError(error.status_code, str(error.detail)), _id(request))
+    return respond(told, error.headers)
+
+
+async def _invalid(request: Request, error: Any) -> JSONResponse:  # noqa: ANN401 - RequestValidationError, as above
+    """A parameter that does not fit its description."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    return respond(
+        Problem(
+            title="Unprocessable Content",
+            status=422,
+            detail=str(first["msg"]),
+            subject=where,
+            mend="see /docs",
+            request_id=_id(request),
+        )
+    )

@@ -1,0 +1,80 @@
+"""What all routes share: one engine, one door, one place for jobs."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from edge.server.admission import Admission
+from edge.server.scoring import Work
+from edge.session import cores
+from edge.workers import FairPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.server.served import Served
+    from edge.server.settings import Settings
+
+PATIENCE = 10
+"""Niceness of the threads that work on jobs: where both are busy, a request gets nine tenths of a core (sched(7))."""
+SCANNERS = 16
+"""Scenes of requests that are read side by side; each has a few tiles in memory, and its px if it is no TIFF."""
+
+
+@dataclass(slots=True)
+class Life:
+    """Where the server is between its start and its end."""
+
+    ready: bool = False
+    """Takes work. False while it starts, and from SIGTERM on."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when running work must end."""
+
+
+class Core:
+    """The engine and its surroundings."""
+
+    def __init__(self, settings: Settings, served: Served) -> None:
+        """Start the threads; `close` ends them."""
+        threads = settings.threads or cores()
+        self.settings, self.served = settings, served
+        self.life = Life()
+        self.admission = Admission(settings.max_inflight_pixels)
+        self.urgent = FairPool(threads, "request")
+        """Networks of requests."""
+        self.patient = FairPool(threads, "job", PATIENCE)
+        """Networks of jobs."""
+        self.scanners = ThreadPoolExecutor(SCANNERS, thread_name_prefix="scan")
+        """Read the scenes of requests."""
+
+    def work(
+        self, stop: threading.Event, *, patient: bool = False, on_tile: Callable[[int, int], None] | None = None
+    ) -> Work:
+        """How to count a scene that begins now."""
+        settings = self.settings
+        pool, pixels = (
+            (self.patient, settings.max_decoded_pixels) if patient else (self.urgent, settings.max_request_pixels)
+        )
+        return Work(self.served.detector, pool.lane, pixels, stop, on_tile)
+
+    def close(self) -> None:
+        """End what runs."""
+        self.life.ready = False
+        self.life.stopping.set()
+        self.scanners.shutdown(wait=True, cancel_futures=True)
+        self.urgent.close()
+        self.patient.close()
+
+
+def _core(request: Request) -> Core:
+    core: Core = request.app.state.core
+    return core
+
+
+TheCore = Annotated[Core, Depends(_core)]
+"""A parameter of a route: the server's core."""

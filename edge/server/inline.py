@@ -1,0 +1,124 @@
+"""Work that is answered in the request: let in by its px, ended by a deadline, a client that leaves, or a stop."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.requests import ClientDisconnect
+
+from edge.errors import StoppedError, TankerEdgeError
+from edge.scene import scene_size
+from edge.server.problems import HttpError, without_folder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from fastapi import Request
+
+    from edge.server.core import Core
+    from edge.server.scoring import Work
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def request_folder(core: Core) -> AsyncIterator[tuple[Path, ExitStack]]:
+    """A folder of this request alone; and what has to be let go of when all work on it has ended.
+
+    The folder is removed when the block ends, or, if `run` goes on in the background, when that does.
+    """
+    parent = core.settings.state / "incoming"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    held = ExitStack()
+    held.callback(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        yield folder, held
+    finally:
+        if not getattr(held, "in_use", False):
+            held.close()
+
+
+async def admit(core: Core, held: ExitStack, path: Path) -> None:
+    """Let a scene in by its px, as its file tells them, before anything is decoded.
+
+    Raises:
+        HttpError: 413 or 503.
+        SceneError: it is no scene.
+    """
+    width, height = await in_thread(core, lambda: scene_size(path))
+    most = core.settings.max_request_pixels
+    if width * height > most:
+        raise HttpError(
+            413,
+            f"the scene has {width:,} x {height:,} pixels, more than the {most:,} that are counted in a request",
+            "send it as a job: POST /v1/jobs",
+            subject=path.name,
+        )
+    held.enter_context(core.admission.admit(width * height))
+
+
+async def in_thread(core: Core, call: Callable[[], T]) -> T:
+    """Run a short call outside the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(None, call)
+
+
+async def run(
+    core: Core, request: Request, held: ExitStack, call: Callable[[Work], T], timeout_s: float | None = None
+) -> T:
+    """Run a scan in a thread until it is done, its deadline has passed, or its client has left.
+
+    Args:
+        core: the server's.
+        request: its body has been read.
+        held: let go of when the thread is done, be the client there or not.
+        call: the scan.
+        timeout_s: the client's own deadline, s; the server's where that is shorter.
+
+    Raises:
+        HttpError: 504 or 503.
+        ClientDisconnect: nobody waits for an answer any more.
+    """
+    stop = threading.Event()
+    deadline = min(timeout_s or core.settings.deadline_s, core.settings.deadline_s)
+    work = core.work(stop)
+    scanning = asyncio.get_running_loop().run_in_executor(core.scanners, call, work)
+    let_go = held.pop_all()
+    scanning.add_done_callback(lambda _: let_go.close())
+    leaving = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait({scanning, leaving}, timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
+        if scanning.done():
+            return scanning.result()
+        if leaving.done():
+            raise ClientDisconnect
+        raise HttpError(504, f"not done within {deadline:g} s", "try again later, or send it as a job: POST /v1/jobs")
+    except StoppedError:
+        raise HttpError(503, "the server is stopping", "try again", headers={"Retry-After": "5"}) from None
+    finally:
+        stop.set()
+        leaving.cancel()
+        scanning.add_done_callback(_seen)
+
+
+def _seen(done: asyncio.Future[Any]) -> None:
+    """Take note of a result that nobody waits for."""
+    if not done.cancelled():
+        done.exception()
+
+
+async def _left(request: Request) -> None:
+    """Return when the client has closed its connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def told_by(folder: Path, error: TankerEdgeError) -> TankerEdgeError:
+    """An error in the client's words."""
+    return without_folder(error, folder)

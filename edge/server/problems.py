@@ -1,0 +1,110 @@
+"""Errors as HTTP: the status of each kind of error, in one place, and the problem documents of RFC 9457.
+
+A problem says what the client sent, what is wrong with it and how to mend it. It never names a path of the server.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from edge.errors import (
+    AoiError,
+    InputError,
+    ModelError,
+    OutputError,
+    ProviderError,
+    SceneError,
+    StoppedError,
+    TankerEdgeError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[TankerEdgeError], int] = {
+    UsageError: 400,
+    SceneError: 422,
+    AoiError: 422,
+    InputError: 422,
+    OutputError: 507,
+    ModelError: 500,
+    ProviderError: 500,
+    StoppedError: 503,
+    TankerEdgeError: 500,
+}
+"""HTTP status of each error; the first class of an error's ancestry that is here counts."""
+
+
+class Problem(BaseModel):
+    """Why a request was not answered (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    subject: str | None = Field(None, description="what is wrong, as the client named it")
+    mend: str | None = Field(None, description="what to do about it")
+    request_id: str | None = None
+
+
+class HttpError(Exception):
+    """A request that cannot be answered, with its status."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        mend: str | None = None,
+        *,
+        subject: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep the parts; see `Problem`."""
+        super().__init__(detail)
+        self.status, self.detail, self.mend, self.subject = status, detail, mend, subject
+        self.headers = dict(headers or {})
+
+
+def status_of(error: TankerEdgeError) -> int:
+    """HTTP status of an error."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def without_folder(error: TankerEdgeError, folder: Path) -> TankerEdgeError:
+    """The same error in words that name no folder of the server: a file is called what the client called it."""
+    prefix = f"{folder}/"
+    parts = (str(part).replace(prefix, "") for part in (error.subject, error.cause, error.mend))
+    return type(error)(*parts)
+
+
+def problem(error: HttpError | TankerEdgeError, request_id: str | None = None) -> Problem:
+    """The document of an error."""
+    if isinstance(error, HttpError):
+        status, detail, mend, subject = error.status, error.detail, error.mend, error.subject
+    else:
+        status, detail, mend, subject = status_of(error), error.cause, error.mend, error.subject
+    title = HTTPStatus(status).phrase
+    return Problem(title=title, status=status, detail=detail, mend=mend, subject=subject, request_id=request_id)
+
+
+def respond(told: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response that carries a problem."""
+    content = told.model_dump(exclude_none=True)
+    return JSONResponse(content, told.status, dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses=` of a route: the problems that it may answer with; all routes may answer with those of the guard."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({400, 401, 403, 500, 503, *statuses}):
+        schema = {"$ref": "#/components/schemas/Problem"}
+        found[status] = {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+    return found

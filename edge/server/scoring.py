@@ -1,0 +1,92 @@
+"""One scene through the shared engine: what all ways into the server call, and nothing else does the counting."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge.aoi import load_aoi
+from edge.count import count
+from edge.document import build_document
+from edge.pipeline import scan
+from edge.scene import open_scene
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edge.detector import Detector
+    from edge.pipeline import ScanResult
+    from edge.scene import Scene
+    from edge.server.options import CountOptions
+    from edge.workers import Lanes
+
+STEP = 0.01
+"""Between the thresholds for which counts are made ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How the server does the work of one scene."""
+
+    detector: Detector
+    lanes: Lanes
+    max_pixels: int
+    """Largest picture that is decoded at once."""
+    stop: threading.Event | None = None
+    on_tile: Callable[[int, int], None] | None = None
+
+
+def score(path: Path, options: CountOptions, work: Work, area: Path | None = None) -> dict[str, Any]:
+    """The document of a scene in a file.
+
+    Args:
+        path: the scene; its name is the document's.
+        options: how to count.
+        work: with what.
+        area: a GeoJSON file, the area of interest.
+
+    Raises:
+        UsageError: the options do not suit the scene.
+        SceneError: the scene cannot be opened.
+        AoiError: the area cannot be used.
+        ProviderError: the network failed.
+        StoppedError: `work.stop` was set.
+    """
+    begun = time.perf_counter()
+    with open_scene(path, options.reading(work.max_pixels)) as scene:
+        return score_open(scene, options, work, area, time.perf_counter() - begun)[0]
+
+
+def score_open(
+    scene: Scene, options: CountOptions, work: Work, area: Path | None = None, opening_s: float = 0.0
+) -> tuple[dict[str, Any], ScanResult]:
+    """The document of an open scene, and what it was made of; see `score`."""
+    aoi = load_aoi(area, scene) if area else None
+    result = scan(
+        scene, work.detector, options.scanning(), aoi, work.on_tile, stop=work.stop, lanes=work.lanes
+    )
+    document = build_document(scene, work.detector, result)
+    document["seconds"] = {**document["seconds"], "open": round(opening_s, 3)}
+    return document, result
+
+
+def recounts(detector: Detector, result: ScanResult) -> list[dict[str, Any]]:
+    """Counts and intervals at all thresholds from the model's floor to 1, so that a page can recount at once."""
+    floor = detector.card.score_floor
+    steps = [round(float(t), 4) for t in np.arange(np.ceil(floor / STEP) * STEP, 1 + STEP / 2, STEP)]
+    rows = []
+    for threshold in sorted({*steps, round(result.threshold, 4)}):
+        numbers = count(result.candidates, threshold, detector.card.spread, result.scale.factor)
+        rows.append(
+            {
+                "threshold": threshold,
+                "counts": {k: getattr(numbers, k) for k in ("tanker", "other", "unknown", "vessel")},
+                "interval": {"tanker": list(numbers.tanker_interval), "vessel": list(numbers.vessel_interval)},
+            }
+        )
+    return rows
