@@ -13,6 +13,8 @@ from edge.calibration import Spread, logit, sigmoid
 from edge.detections import Detections, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from edge.geometry import Floats
 
 LEVEL = 0.90
@@ -45,15 +47,26 @@ def interval(beliefs: Floats, counted: int, scene: float = 0.0, missed: float = 
     log-odds of a scene are off together by a normal of standard deviation `scene`, and vessels without a candidate come
     on top, Poisson with mean `missed`.
     """
+    return _holding(counted, bounds(beliefs, scene, missed))
+
+
+def bounds(beliefs: Floats, scene: float = 0.0, missed: float = 0.0) -> tuple[int, int] | None:
+    """The same before it is widened to hold a count; None where nothing is uncertain."""
     if len(beliefs) == 0 and missed == 0:
-        return (counted, counted)
+        return None
     tail = (1 - LEVEL) / 2
     if len(beliefs) > EXACT_UP_TO:
         low, high = (_normal_quantile(beliefs, scene, missed, share) for share in (tail, 1 - tail))
-        return (min(counted, low), max(counted, high))
+        return low, high
     below = np.cumsum(distribution(beliefs, scene, missed))
     low, high = int(np.searchsorted(below, tail)), int(np.searchsorted(below, 1 - tail))
-    return (min(counted, low), max(counted, min(high, len(below) - 1)))
+    return low, min(high, len(below) - 1)
+
+
+def _holding(counted: int, between: tuple[int, int] | None) -> tuple[int, int]:
+    """An interval that holds the count."""
+    low, high = between or (counted, counted)
+    return min(counted, low), max(counted, high)
 
 
 def distribution(beliefs: Floats, scene: float = 0.0, missed: float = 0.0) -> Floats:
@@ -111,15 +124,30 @@ def count(candidates: Detections, threshold: float, spread: Spread | None = None
         spread: what the card says of the uncertainty of counts; None for the scores alone.
         scale: px of the working frame per px of the scene.
     """
+    return recount(candidates, [threshold], spread, scale)[0]
+
+
+def recount(
+    candidates: Detections, thresholds: Iterable[float], spread: Spread | None = None, scale: float = 1.0
+) -> list[Count]:
+    """The counts at several thresholds, which cost hardly more than one; see `count`."""
     spread = spread or Spread()
-    found = candidates[candidates.score >= threshold]
-    by_kind = {kind: int((found.kind == kind).sum()) for kind in Kind}
     tanker = candidates.score * np.nan_to_num(candidates.kind_score, nan=0.0)
     lengths = candidates.xywhr[:, 2] * scale
-    return Count(
-        by_kind[Kind.TANKER],
-        by_kind[Kind.OTHER],
-        by_kind[Kind.UNKNOWN],
-        interval(tanker, by_kind[Kind.TANKER], spread.scene, spread.missed(tanker, lengths)),
-        interval(candidates.score, len(found), spread.scene, spread.missed(candidates.score, lengths)),
+    tankers, vessels = (
+        bounds(beliefs, spread.scene, spread.missed(beliefs, lengths)) for beliefs in (tanker, candidates.score)
     )
+    counts = []
+    for threshold in thresholds:
+        found = candidates[candidates.score >= threshold]
+        by_kind = {kind: int((found.kind == kind).sum()) for kind in Kind}
+        counts.append(
+            Count(
+                by_kind[Kind.TANKER],
+                by_kind[Kind.OTHER],
+                by_kind[Kind.UNKNOWN],
+                _holding(by_kind[Kind.TANKER], tankers),
+                _holding(len(found), vessels),
+            )
+        )
+    return counts

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from edge.server.admission import Admission
+from edge.server.metrics import Metrics
 from edge.server.scoring import Work
 from edge.session import cores
 from edge.workers import FairPool
@@ -44,6 +45,7 @@ class Core:
         threads = settings.threads or cores()
         self.settings, self.served = settings, served
         self.life = Life()
+        self.metrics = Metrics()
         self.admission = Admission(settings.max_inflight_pixels)
         self.urgent = FairPool(threads, "request")
         """Networks of requests."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge.aoi import load_aoi
-from edge.count import count
+from edge.count import recount
 from edge.document import build_document
 from edge.pipeline import scan
 from edge.scene import open_scene
@@ -67,26 +67,29 @@ def score_open(
 ) -> tuple[dict[str, Any], ScanResult]:
     """The document of an open scene, and what it was made of; see `score`."""
     aoi = load_aoi(area, scene) if area else None
-    result = scan(
-        scene, work.detector, options.scanning(), aoi, work.on_tile, stop=work.stop, lanes=work.lanes
-    )
+    result = scan(scene, work.detector, options.scanning(), aoi, work.on_tile, stop=work.stop, lanes=work.lanes)
     document = build_document(scene, work.detector, result)
     document["seconds"] = {**document["seconds"], "open": round(opening_s, 3)}
     return document, result
 
 
-def recounts(detector: Detector, result: ScanResult) -> list[dict[str, Any]]:
-    """Counts and intervals at all thresholds from the model's floor to 1, so that a page can recount at once."""
+def candidates(scene: Scene, detector: Detector, result: ScanResult) -> dict[str, Any]:
+    """What a page needs to count anew at another threshold at once.
+
+    Keys: `threshold` of the document; `floor`, the least score that is kept; `detections`, rows as in the document, of
+    all scores from the floor on; `recounts`, rows of `threshold`, `counts` and `interval`, from the floor to 1.
+    """
     floor = detector.card.score_floor
-    steps = [round(float(t), 4) for t in np.arange(np.ceil(floor / STEP) * STEP, 1 + STEP / 2, STEP)]
-    rows = []
-    for threshold in sorted({*steps, round(result.threshold, 4)}):
-        numbers = count(result.candidates, threshold, detector.card.spread, result.scale.factor)
-        rows.append(
-            {
-                "threshold": threshold,
-                "counts": {k: getattr(numbers, k) for k in ("tanker", "other", "unknown", "vessel")},
-                "interval": {"tanker": list(numbers.tanker_interval), "vessel": list(numbers.vessel_interval)},
-            }
-        )
-    return rows
+    everything = build_document(scene, detector, replace(result, threshold=floor))["detections"]
+    steps = (round(float(t), 4) for t in np.arange(np.ceil(floor / STEP) * STEP, 1 + STEP / 2, STEP))
+    thresholds = sorted({*steps, round(result.threshold, 4)})
+    counts = recount(result.candidates, thresholds, detector.card.spread, result.scale.factor)
+    rows = [
+        {
+            "threshold": threshold,
+            "counts": {kind: getattr(numbers, kind) for kind in ("tanker", "other", "unknown", "vessel")},
+            "interval": {"tanker": list(numbers.tanker_interval), "vessel": list(numbers.vessel_interval)},
+        }
+        for threshold, numbers in zip(thresholds, counts, strict=True)
+    ]
+    return {"threshold": result.threshold, "floor": floor, "detections": everything, "recounts": rows}

@@ -90,7 +90,9 @@ class Settings:
         if self.token is not None:
             printable = self.token.isascii() and self.token.isprintable() and " " not in self.token
             if not printable or not SHORTEST_TOKEN <= len(self.token) <= LONGEST_TOKEN:
-                cause = f"the token is not {SHORTEST_TOKEN} to {LONGEST_TOKEN} printable ASCII characters without blanks"
+                cause = (
+                    f"the token is not {SHORTEST_TOKEN} to {LONGEST_TOKEN} printable ASCII characters without blanks"
+                )
                 raise UsageError("--token-file", cause, "make one by `openssl rand -hex 32`")
         elif not self.on_loopback and not self.open_to_all:
             raise UsageError(
