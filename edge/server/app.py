@@ -53,7 +53,8 @@ def create_app(core: Core) -> FastAPI:
 
 
 def _id(request: Request) -> str | None:
-    return request.scope.get("state", {}).get("request_id")
+    told: str | None = request.scope.get("state", {}).get("request_id")
+    return told
 
 
 async def _ours(request: Request, error: Any) -> JSONResponse:  # noqa: ANN401 - TankerEdgeError; starlette's type is wider

@@ -93,7 +93,8 @@ async def run(
     scanning.add_done_callback(lambda _: let_go.close())
     leaving = asyncio.ensure_future(_left(request))
     try:
-        await asyncio.wait({scanning, leaving}, timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {scanning, leaving}
+        await asyncio.wait(both, timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
         if scanning.done():
             return scanning.result()
         if leaving.done():

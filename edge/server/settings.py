@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MIB = 2**20
 GIB = 2**30
