@@ -10,7 +10,6 @@ from __future__ import annotations
 import queue
 import time
 from collections import deque
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from edge.workers import Lanes, own_lanes
 if TYPE_CHECKING:
     import threading
     from collections.abc import Generator, Iterable, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 

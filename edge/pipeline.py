@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edge.scene import Scale, Scene
     from edge.tiling import Tile
 
-__all__ = ["MAX_LENGTH_M", "Plan", "ScanOptions", "ScanResult", "TileCounts", "plan_scan", "scan"]
+__all__ = ["MAX_LENGTH_M", "Hooks", "Plan", "ScanOptions", "ScanResult", "TileCounts", "plan_scan", "scan"]
 
 
 @dataclass(slots=True)
@@ -74,6 +74,18 @@ class ScanResult:
     def found(self) -> Detections:
         """The vessels that count."""
         return self.candidates[self.candidates.score >= self.threshold]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """How a caller takes part in a scan. Nothing here changes the answer."""
+
+    on_tile: Callable[[int, int], None] | None = None
+    """Called with the number of tiles done and planned."""
+    stop: threading.Event | None = None
+    """Setting it ends the scan."""
+    lanes: Lanes | None = None
+    """Where the networks run; None for threads of the scan's own."""
 
 
 @dataclass(slots=True)
@@ -197,11 +209,8 @@ def scan(
     detector: Detector,
     options: ScanOptions | None = None,
     aoi: Aoi | None = None,
-    on_tile: Callable[[int, int], None] | None = None,
+    hooks: Hooks | None = None,
     order: Sequence[int] | None = None,
-    *,
-    stop: threading.Event | None = None,
-    lanes: Lanes | None = None,
 ) -> ScanResult:
     """Find the vessels of a scene, or of the part of it inside `aoi`.
 
@@ -210,24 +219,22 @@ def scan(
         detector: a loaded model.
         options: how to scan.
         aoi: only what is inside is scored and counted.
-        on_tile: called with the number of tiles done and planned.
+        hooks: how to follow and end it, and whose threads it uses.
         order: the order in which to go through the plan's tiles, if not row by row; coarse to fine has its own.
-        stop: setting it ends the scan.
-        lanes: where the networks run, instead of threads of this scan's own; it never changes the answer.
 
     Raises:
         UsageError: the options do not fit the scene.
         ProviderError: the network failed. A tile that cannot be read is no error here: it lowers the coverage.
-        StoppedError: `stop` was set.
+        StoppedError: `hooks.stop` was set.
     """
-    options = options or ScanOptions()
+    options, hooks = options or ScanOptions(), hooks or Hooks()
     start = time.perf_counter()
     plan = plan_scan(scene, detector, options)
     coarse = _coarse_plan(scene, detector, options, plan)
     threads = options.threads or cores()
-    lanes = lanes or own_lanes(threads, "scan")
-    engine = Engine(scene, detector, threads, options.batch, skip=not options.exhaustive, stop=stop, lanes=lanes)
-    search = _Search(engine, aoi, _Tally(on_tile))
+    lanes = hooks.lanes or own_lanes(threads, "scan")
+    engine = Engine(scene, detector, threads, options.batch, not options.exhaustive, hooks.stop, lanes=lanes)
+    search = _Search(engine, aoi, _Tally(hooks.on_tile))
     candidates = search.coarse_to_fine(coarse, plan, options.min_length_m) if coarse else search.tiles(plan, order)
     candidates = candidates.scaled(1 / plan.scale.factor)
     if aoi is not None:

@@ -57,6 +57,11 @@ class _Task:
         else:
             self.future.set_result(result)
 
+    def cancel(self) -> None:
+        """Cancel it where it waits no more, and say so: `concurrent.futures.wait` goes by what is said."""
+        if self.future.cancel():
+            self.future.set_running_or_notify_cancel()
+
 
 class FairPool:
     """A fixed number of threads that lanes share; safe to use from several threads."""
@@ -99,7 +104,7 @@ class FairPool:
             self._ready.clear()
             self._change.notify_all()
         for task in left:
-            task.future.cancel()
+            task.cancel()
         for thread in self._threads:
             thread.join()
 
@@ -122,7 +127,7 @@ class FairPool:
             if left:
                 self._ready.remove(lane)
         for task in left:
-            task.future.cancel()
+            task.cancel()
 
     def _work(self, nice: int) -> None:
         """Run tasks, lane after lane, until the pool is closed."""

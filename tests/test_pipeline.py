@@ -14,7 +14,7 @@ from edge.aoi import load_aoi
 from edge.detector import Detector, load_detector
 from edge.engine import AHEAD
 from edge.errors import ProviderError, StoppedError, UsageError
-from edge.pipeline import ScanOptions, plan_scan, scan
+from edge.pipeline import Hooks, ScanOptions, plan_scan, scan
 from edge.preprocess import fit_tile, round_up
 from edge.scene import Scale, SceneOptions, open_scene
 from training.cards import FLOOR
@@ -253,7 +253,7 @@ def test_a_scan_can_be_stopped(tmp_path: Path, toy: Detector) -> None:
             stop.set()
 
     with open_scene(path) as scene, pytest.raises(StoppedError, match="stopped before it was done"):
-        scan(scene, toy, ScanOptions(threads=2, exhaustive=True), on_tile=on_tile, stop=stop)
+        scan(scene, toy, ScanOptions(threads=2, exhaustive=True), hooks=Hooks(on_tile, stop))
     assert len(seen) < 20
     assert not [t for t in threading.enumerate() if t.name.startswith("infer")]
 
@@ -289,7 +289,7 @@ def test_a_bounded_number_of_tiles_is_under_way(tmp_path: Path, toy: Detector, m
         assert planned == 289
 
     with open_scene(path) as scene:
-        scan(scene, toy, ScanOptions(threads=2, batch=2, exhaustive=True), on_tile=on_tile)
+        scan(scene, toy, ScanOptions(threads=2, batch=2, exhaustive=True), hooks=Hooks(on_tile))
     assert seen == list(range(1, 290)), "progress is told in order"
     assert most <= 2 * (AHEAD * 2 + 2), "batch x (some a thread, one that is read, and one that is being merged)"
 

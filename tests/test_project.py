@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 EDGE = REPOSITORY / "edge"
 
 ORDER = [
-    "errors", "assets", "preflight", "sorting", "pairs", "geometry", "polygon", "calibration", "model_card",
+    "errors", "assets", "preflight", "workers", "sorting", "pairs", "geometry", "polygon", "calibration", "model_card",
     "catalogue", "tiling", "detections", "scale", "stretch", "georef", "scene_source", "scene_bands", "scene_blocks",
     "scene_cache", "scene_frame", "scene_overview", "scene_header", "scene_spill", "scene_decode", "scene_picture",
     "scene_geotiff", "scene", "aoi_geojson", "aoi", "preprocess", "session", "decode", "merge_offers", "merge_bounds",

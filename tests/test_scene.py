@@ -31,7 +31,7 @@ import edge.scene_geotiff
 import edge.scene_spill
 from edge.errors import SceneError, UsageError
 from edge.geometry import Window
-from edge.scene import Scale, Scene, SceneOptions, open_scene
+from edge.scene import Scale, Scene, SceneOptions, open_scene, scene_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -765,3 +765,21 @@ def test_threads_may_read_at_once(scenes: list[Scene]) -> None:
         read = list(pool.map(lambda w: scenes[0].read(w, Scale(up=2))[0], windows))
     for window, pixels in zip(windows, read, strict=True):
         assert np.array_equal(pixels, scenes[0].read(window, Scale(up=2))[0])
+
+
+# --- size without decoding ---
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tif"])
+def test_the_size_of_a_scene_is_known_without_decoding_it(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"scene{suffix}"
+    cv2.imwrite(str(path), np.zeros((70, 130, 3), np.uint8))
+    assert scene_size(path) == (130, 70)
+
+
+def test_the_size_of_what_is_no_scene_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(SceneError, match="is not an image"):
+        scene_size(tmp_path / "a.png")
+    with pytest.raises(SceneError, match="does not exist"):
+        scene_size(tmp_path / "absent.tif")

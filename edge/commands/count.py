@@ -12,7 +12,7 @@ from edge.aoi import load_aoi
 from edge.commands._model import add_model_arguments, add_scan_arguments, load_chosen
 from edge.document import build_document
 from edge.errors import InputError, OutputError, TankerEdgeError, UsageError
-from edge.pipeline import ScanOptions, scan
+from edge.pipeline import Hooks, ScanOptions, scan
 from edge.scene import SceneOptions, open_scene
 from edge.write import FORMATS, check_formats, table, unique_stem, write_formats
 from edge.write.document_json import line
@@ -117,7 +117,7 @@ class Counter:
         with open_scene(path, self._reading) as scene:
             aoi = load_aoi(args.aoi, scene) if args.aoi else None
             watched = sys.stderr.isatty() and not args.json
-            result = scan(scene, self._detector, self._scan, aoi, _show_progress if watched else None)
+            result = scan(scene, self._detector, self._scan, aoi, Hooks(_show_progress if watched else None))
             document = build_document(scene, self._detector, result)
             try:
                 self._save(document, path, scene)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from edge import __version__
 from edge.errors import TankerEdgeError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from edge.server.core import Core
 
+CLIENT_CLOSED_REQUEST = 499
+"""No status of HTTP; servers write it into their logs where the client has left (nginx began it)."""
 ROUTERS = (routes_count.router,)
 
 
@@ -49,6 +53,7 @@ def create_app(core: Core) -> FastAPI:
     app.add_exception_handler(HttpError, _http)
     app.add_exception_handler(HTTPException, _starlette)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ClientDisconnect, _gone)
     return app
 
 
@@ -84,3 +89,8 @@ async def _invalid(request: Request, error: Any) -> JSONResponse:  # noqa: ANN40
             request_id=_id(request),
         )
     )
+
+
+async def _gone(_: Request, __: Any) -> Response:  # noqa: ANN401 - ClientDisconnect, as above
+    """Nobody hears this answer; the log shows why there was no other."""
+    return Response(status_code=CLIENT_CLOSED_REQUEST)

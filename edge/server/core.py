@@ -25,6 +25,7 @@ PATIENCE = 10
 """Niceness of the threads that work on jobs: where both are busy, a request gets nine tenths of a core (sched(7))."""
 SCANNERS = 16
 """Scenes of requests that are read side by side; each has a few tiles in memory, and its px if it is no TIFF."""
+CLERKS = 8
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class Core:
         """Networks of jobs."""
         self.scanners = ThreadPoolExecutor(SCANNERS, thread_name_prefix="scan")
         """Read the scenes of requests."""
+        self.clerks = ThreadPoolExecutor(CLERKS, thread_name_prefix="clerk")
+        """Look into files and write them, briefly."""
 
     def work(
         self, stop: threading.Event, *, patient: bool = False, on_tile: Callable[[int, int], None] | None = None
@@ -69,6 +72,7 @@ class Core:
         self.life.ready = False
         self.life.stopping.set()
         self.scanners.shutdown(wait=True, cancel_futures=True)
+        self.clerks.shutdown(wait=True, cancel_futures=True)
         self.urgent.close()
         self.patient.close()
 

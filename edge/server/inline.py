@@ -66,7 +66,7 @@ async def admit(core: Core, held: ExitStack, path: Path) -> None:
 
 async def in_thread(core: Core, call: Callable[[], T]) -> T:
     """Run a short call outside the event loop."""
-    return await asyncio.get_running_loop().run_in_executor(None, call)
+    return await asyncio.get_running_loop().run_in_executor(core.clerks, call)
 
 
 async def run(

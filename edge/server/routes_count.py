@@ -61,5 +61,7 @@ async def count(request: Request, core: TheCore, query: Annotated[CountQuery, Qu
                 core, request, held, lambda work: score(upload.path, query, work, upload.area), query.timeout
             )
         except TankerEdgeError as error:
+            core.metrics.failed(error, "count")
             raise without_folder(error, folder) from error
+    core.metrics.counted(document, "count")
     return JSONResponse(document)

@@ -11,7 +11,7 @@ import numpy as np
 from edge.aoi import load_aoi
 from edge.count import recount
 from edge.document import build_document
-from edge.pipeline import scan
+from edge.pipeline import Hooks, scan
 from edge.scene import open_scene
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def score_open(
 ) -> tuple[dict[str, Any], ScanResult]:
     """The document of an open scene, and what it was made of; see `score`."""
     aoi = load_aoi(area, scene) if area else None
-    result = scan(scene, work.detector, options.scanning(), aoi, work.on_tile, stop=work.stop, lanes=work.lanes)
+    result = scan(scene, work.detector, options.scanning(), aoi, Hooks(work.on_tile, work.stop, work.lanes))
     document = build_document(scene, work.detector, result)
     document["seconds"] = {**document["seconds"], "open": round(opening_s, 3)}
     return document, result
