@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "count": "count the vessels of scenes",
+    "serve": "count over HTTP, with a page for people",
     "bench": "measure how fast a scene is counted on this device",
     "models": "list, show and verify models",
     "doctor": "what is installed, what runs, what is missing",
 }
 """Subcommands, each a module of edge.commands with add_arguments() and main()."""
-NEEDS_LIBRARIES = ("count", "bench")
+NEEDS_LIBRARIES = ("count", "serve", "bench")
 """Subcommands that load OpenCV and rasterio, and so need their system libraries."""
 
 

@@ -6,12 +6,15 @@ import argparse
 import ast
 import hashlib
 import importlib
+import json
 import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +33,10 @@ ORDER = [
     "errors", "assets", "preflight", "workers", "sorting", "pairs", "geometry", "polygon", "calibration", "model_card",
     "catalogue", "tiling", "detections", "scale", "stretch", "georef", "scene_source", "scene_bands", "scene_blocks",
     "scene_cache", "scene_frame", "scene_overview", "scene_header", "scene_spill", "scene_decode", "scene_picture",
-    "scene_geotiff", "scene", "aoi_geojson", "aoi", "preprocess", "session", "decode", "merge_offers", "merge_bounds",
-    "merge_rules", "merge_groups", "merge_choice", "merge", "count", "kinds", "sizes", "detector", "plan",
-    "featureless", "coarse", "engine", "pipeline", "document", "golden", "write", "speed", "bulk", "server",
+    "scene_geotiff", "scene", "scene_array", "aoi_geojson", "aoi", "preprocess", "session", "decode", "merge_offers",
+    "merge_bounds", "merge_rules", "merge_groups", "merge_choice", "merge", "count", "kinds", "sizes", "detector",
+    "batching", "plan", "featureless", "coarse", "engine", "pipeline", "document", "golden", "write", "speed", "bulk",
+    "server",
     "commands", "cli",
 ]  # fmt: skip
 """The parts of `edge`, in the order in which data flow: each imports only what stands before it."""
@@ -291,8 +295,9 @@ def test_help_lists_each_command(tanker_edge: Shell, tmp_path: Path) -> None:
 # --- what the README says to type ---
 #
 # Each line that starts with "$ " in a block named `console` is a command that a reader may type, and each is exercised:
-# those of tanker-edge are run here, block by block, in an empty folder that has `samples` and `models` in it; those of
-# make by .ci/run or below; steps of training are checked against their own --help. Blocks of other names are not run.
+# those of tanker-edge are run here, block by block, in an empty folder that has `samples` and `models` in it, a server
+# together with the requests that follow it; those of make by .ci/run or below; steps of training are checked against
+# their own --help. Blocks of other names are not run.
 
 NOT_RUN = {
     "git": "there may be no network",
@@ -321,10 +326,16 @@ def _training_step(line: str) -> str | None:
     return found.group(1) if found else None
 
 
+def _serves(line: str) -> bool:
+    """Whether a line starts the server, which runs beside the lines after it."""
+    return line.startswith("tanker-edge serve")
+
+
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8") if (REPOSITORY / "README.md").exists() else ""
 CONSOLE = _console_blocks(README)
 TYPED = [line for block in CONSOLE for line in block]
-RUN_HERE = [[line for line in block if _program(line) == "tanker-edge"] for block in CONSOLE]
+SERVED = [block for block in CONSOLE if any(map(_serves, block))]
+RUN_HERE = [[line for line in block if _program(line) == "tanker-edge"] for block in CONSOLE if block not in SERVED]
 STEPS = [line for line in TYPED if _training_step(line)]
 
 
@@ -370,7 +381,7 @@ def test_the_readme_shows_commands() -> None:
 
 @pytest.mark.parametrize("line", TYPED)
 def test_each_documented_command_is_exercised(line: str) -> None:
-    known = {"tanker-edge", "make", *NOT_RUN}
+    known = {"tanker-edge", "make", "curl", *NOT_RUN}
     assert _program(line) in known or _training_step(line), "say how a test exercises it"
 
 
@@ -380,6 +391,36 @@ def test_documented_commands_run(block: list[str], tanker_edge: Shell, tmp_path:
         (tmp_path / name).symlink_to(REPOSITORY / name)
     for line in block:
         tanker_edge(line, tmp_path)
+
+
+@pytest.mark.parametrize("block", SERVED, ids=" && ".join)
+def test_documented_requests_are_answered(block: list[str], tanker_edge: Shell, tmp_path: Path) -> None:
+    """The server of the first line answers the requests of the others, on a port that is free here."""
+    for name in ("samples", "models"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    first, *others = (line.replace("8080", port) for line in block)
+    environment = {**tanker_edge.environment, "XDG_STATE_HOME": str(tmp_path / "state")}
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as lines,
+        subprocess.Popen(
+            ["bash", "-c", f"exec {first.removesuffix('&')}"], cwd=tmp_path, env=environment, stderr=lines
+        ) as server,
+    ):
+        try:
+            end = time.monotonic() + 60
+            while b'"ready"' not in log.read_bytes():
+                assert server.poll() is None, log.read_text()
+                assert time.monotonic() < end, log.read_text()
+                time.sleep(0.05)
+            assert all(_program(line) == "curl" for line in others)
+            answers = [json.loads(tanker_edge(line, tmp_path)) for line in others]
+        finally:
+            server.terminate()
+    assert server.returncode == 0
+    assert answers[0]["counts"]["vessel"] > 0
 
 
 @pytest.mark.train

@@ -15,6 +15,7 @@ from edge.speed import AUTO, Choice, choose, read_speeds, speeds_file
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,8 +65,17 @@ def choose_way(card: ModelCard, args: argparse.Namespace) -> Choice:
     return choose(card, args.provider, args.precision, speeds)
 
 
-def load_chosen(args: argparse.Namespace) -> Detector:
-    """Load the model that the options name; say on stderr what `auto` chose, where there was a choice.
+def say(choice: Choice) -> None:
+    """Say on stderr what `auto` chose."""
+    print(f"tanker-edge: runs on {choice.provider} in {choice.precision}, {choice.why}", file=sys.stderr)
+
+
+def load_chosen(args: argparse.Namespace, tell: Callable[[Choice], None] = say) -> Detector:
+    """Load the model that the options name, as it is on disk now.
+
+    Args:
+        args: the options of `add_model_arguments`.
+        tell: is told what `auto` chose, where there was a choice.
 
     Raises:
         ModelError: the model is not whole, or the precision did not pass its gate.
@@ -74,5 +84,5 @@ def load_chosen(args: argparse.Namespace) -> Detector:
     card = load_card(find_model(args.model))
     choice = choose_way(card, args)
     if choice.of > 1:
-        print(f"tanker-edge: runs on {choice.provider} in {choice.precision}, {choice.why}", file=sys.stderr)
+        tell(choice)
     return open_detector(card, choice.provider, choice.precision, args.threads)

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
+from weakref import WeakSet
 
 from fastapi import Depends, Request
 
@@ -34,6 +35,10 @@ class Life:
 
     ready: bool = False
     """Takes work. False while it starts, and from SIGTERM on."""
+    draining: bool = False
+    """Takes no new work any more; what runs may end."""
+    requests: int = 0
+    """That are being answered, event streams left out; only the event loop writes it."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when running work must end."""
 
@@ -47,6 +52,9 @@ class Core:
         self.settings, self.served = settings, served
         self.life = Life()
         self.metrics = Metrics()
+        self._stops: WeakSet[threading.Event] = WeakSet()
+        """Of what runs."""
+        self._listing = threading.Lock()
         self.admission = Admission(settings.max_inflight_pixels)
         self.urgent = FairPool(threads, "request")
         """Networks of requests."""
@@ -65,19 +73,30 @@ class Core:
         pool, pixels = (
             (self.patient, settings.max_decoded_pixels) if patient else (self.urgent, settings.max_request_pixels)
         )
+        with self._listing:
+            self._stops.add(stop)
+        if self.life.stopping.is_set():
+            stop.set()
         return Work(self.served.detector, pool.lane, pixels, stop, on_tile)
 
-    def close(self) -> None:
-        """End what runs."""
+    def stop(self) -> None:
+        """End what runs, within a tile."""
         self.life.ready = False
         self.life.stopping.set()
+        with self._listing:
+            for stop in self._stops:
+                stop.set()
+
+    def close(self) -> None:
+        """End what runs, and the threads."""
+        self.stop()
         self.scanners.shutdown(wait=True, cancel_futures=True)
         self.clerks.shutdown(wait=True, cancel_futures=True)
         self.urgent.close()
         self.patient.close()
 
 
-def _core(request: Request) -> Core:
+async def _core(request: Request) -> Core:  # a plain function would wait for a thread
     core: Core = request.app.state.core
     return core
 

@@ -1,22 +1,25 @@
-"""Bodies of requests, streamed to disk: never whole in memory, never longer than allowed, never waited for for ever."""
+"""Scenes in the bodies of requests, streamed to disk: raw, or as a form. Only their content tells what they are."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-import unicodedata
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from edge.server.multipart import Form, boundary_of, scene_name
+from edge.server.names import file_name, safe_name
 from edge.server.problems import HttpError
+from edge.server.streams import batches, create, off_loop, stream_to
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fastapi import Request
 
-DEFAULT_NAME = "scene"
-LONGEST_NAME = 120
+__all__ = ["Upload", "receive", "safe_name", "stream_to"]
+
+FORM = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +37,45 @@ class Upload:
         return self.path.name
 
 
-def safe_name(told: str | None) -> str:
-    """A file name of a client as one that is safe here: no folders, nothing unprintable, not long, not hidden."""
-    text = unicodedata.normalize("NFC", told or "").replace("\\", "/").rpartition("/")[2]
-    text = re.sub(r"[^\w.()+,= -]", "_", text).strip(" .")[-LONGEST_NAME:].lstrip(" .")
-    return text or DEFAULT_NAME
-
-
 async def receive(request: Request, folder: Path, most_bytes: int, silence_s: float) -> Upload:
-    """Stream a body into a folder: the raw bytes of a scene, or multipart with `scene` and maybe `aoi`.
+    """Stream a body into a folder: the raw bytes of a scene, or a form with `scene` and maybe `aoi`.
+
+    A raw scene is called what the query's `name` says, else the `filename` of Content-Disposition. Its Content-Type is
+    of no account, as long as it is not another form's or JSON's.
 
     Args:
         request: its body has not been read.
         folder: empty, of this request alone.
         most_bytes: of the body.
-        silence_s: how long the client may send nothing, s.
+        silence_s: how long the client may send nothing, s; see `edge.server.streams.Patience`.
 
     Raises:
-        HttpError: 400, 408, 411, 413 or 415.
+        HttpError: 400, 408, 413 or 415.
+        OutputError: the disk is full.
+        ClientDisconnect: the client has left.
     """
-    path = folder / safe_name(request.query_params.get("name"))
-    size = 0
-    with path.open("xb") as file:
-        stream = request.stream().__aiter__()
-        while True:
-            try:
-                piece = await asyncio.wait_for(anext(stream), silence_s)
-            except StopAsyncIteration:
-                break
-            except asyncio.TimeoutError:
-                raise HttpError(408, f"nothing came for {silence_s:g} s", "send the body without pauses") from None
-            size += len(piece)
-            if size > most_bytes:
-                raise HttpError(413, f"the body is longer than {most_bytes:,} bytes", "send it as a job: POST /v1/jobs")
-            file.write(piece)
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == FORM:
+        return await _form(request, folder, most_bytes, silence_s)
+    if kind.startswith("multipart/") or kind == "application/json" or kind.endswith("+json"):
+        raise HttpError(415, "this is no scene", f"send an image as the body, or as {FORM}", subject=kind[:80])
+    told = request.query_params.get("name") or file_name(request.headers.get("content-disposition", ""))
+    path = folder / scene_name(told)
+    with create(path) as file:
+        size = await stream_to(request, file, most_bytes, silence_s)
+    if size == 0:
+        raise HttpError(400, "the body is empty", "send the image as the body, or as the part `scene` of a form")
     return Upload(path)
+
+
+async def _form(request: Request, folder: Path, most_bytes: int, silence_s: float) -> Upload:
+    """See `receive`."""
+    form = Form(boundary_of(request.headers["content-type"]), folder, request.query_params.get("name"))
+    try:
+        async with aclosing(batches(request, most_bytes, silence_s)) as parts:
+            async for part in parts:
+                await off_loop(partial(form.feed, part))
+        return Upload(form.finish(), form.area)
+    finally:
+        form.close()

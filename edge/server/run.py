@@ -1,0 +1,209 @@
+"""One run of the server: its start, its end in steps, and another model on the way.
+
+SIGTERM and SIGINT end it: readiness says no, requests are still taken for a while (`lame_duck_s`), then no new work is,
+what runs may end (`grace_s`), what is left is stopped. A second signal ends it at once. SIGHUP loads the model again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from edge import __version__
+from edge.errors import TankerEdgeError
+from edge.golden import verify
+from edge.server.app import create_app
+from edge.server.core import PATIENCE, Core
+from edge.server.listen import listen
+from edge.server.notify import Notify
+from edge.server.protocol import Protocol
+from edge.server.served import Served
+from edge.server.state import held
+from edge.workers import be_patient
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Generator
+
+    from edge.detector import Detector
+    from edge.server.settings import Settings
+
+LOG = logging.getLogger(__name__)
+LOOK_S = 0.02
+"""Between looks whether what runs has ended."""
+LEAVE_S = 5
+"""For answers that are on their way when all work has been stopped; event streams end in it too."""
+AT_ONCE_S = 2.0
+"""After a second signal the process is gone by then, whatever its threads do."""
+KEEP_ALIVE_S = 30
+"""Idle connections are closed after it; clients that come again sooner save the handshake."""
+BACKLOG = 512
+LARGEST_HEAD = 32 * 1024
+"""Bytes of a request's line and headers."""
+
+
+def serve(settings: Settings, load: Callable[[], Detector]) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        settings: how.
+        load: loads the model as it is on disk; called again at each SIGHUP.
+
+    Raises:
+        UsageError: the port or the state folder is not to be had.
+        ModelError: the model is not whole.
+        ProviderError: it does not run.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop has its own handlers
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        LOG.warning("runs_as_root", extra={"fields": {"mend": "run it as a plain user"}})
+    with held(settings.state), contextlib.closing(listen(settings.host, settings.port)) as bound:
+        core = Core(settings, Served(load, _verify_patiently))
+        try:
+            Run(core, bound, Notify.from_environment()).go()
+        finally:
+            core.close()
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            LOG.info("ended")
+
+
+def _verify_patiently(detector: Detector) -> list[str]:
+    """Replay the golden answers of a model that is to take the place of another, behind what clients wait for."""
+    with ThreadPoolExecutor(1, "verify", be_patient, (PATIENCE,)) as one:
+        return one.submit(verify, detector).result()
+
+
+class Run(uvicorn.Server):
+    """Uvicorn, started and ended our way."""
+
+    def __init__(self, core: Core, bound: socket.socket, notify: Notify) -> None:
+        """Make it ready to go."""
+        config = uvicorn.Config(
+            create_app(core),
+            http=Protocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,  # the log has its own lines of requests
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,  # clients could tell any address
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=LEAVE_S,
+            h11_max_incomplete_event_size=LARGEST_HEAD,
+        )
+        super().__init__(config)
+        self._core, self._bound, self._notify = core, bound, notify
+        self._ending: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reload_asked = asyncio.Event()
+
+    def go(self) -> None:
+        """Serve until a signal ends it."""
+        self.run(sockets=[self._bound])
+        if not self.started:
+            message = "the application did not start"
+            raise RuntimeError(message)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals to `startup`: uvicorn's handlers know of no lame duck."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, number)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
+        for task in (self._reload_when_asked(), self._stay_alive()):
+            self._tasks.add(loop.create_task(task))
+        host, port = self._bound.getsockname()[:2]
+        model = self._core.served.detector
+        facts = {
+            "host": host,
+            "port": port,
+            "pid": os.getpid(),
+            "version": __version__,
+            "model": model.card.name,
+            "sha256": model.card.sha256,
+            "provider": model.provider,
+            "precision": model.precision,
+        }
+        LOG.info("ready", extra={"fields": facts})
+        self._notify.ready()
+
+    def _end(self, number: int) -> None:
+        """The first signal begins the end, the second hastens it."""
+        if self._ending is None:
+            LOG.info("stopping", extra={"fields": {"signal": signal.Signals(number).name}})
+            self._ending = asyncio.get_running_loop().create_task(self._end_in_steps())
+            return
+        LOG.warning("stopping_at_once", extra={"fields": {"signal": signal.Signals(number).name}})
+        self._ending.cancel()
+        self._core.stop()
+        self.force_exit = self.should_exit = True
+        hard = threading.Timer(AT_ONCE_S, os._exit, (0,))
+        hard.daemon = True
+        hard.start()
+
+    async def _end_in_steps(self) -> None:
+        """Ready no more; take no more; let end what runs; stop what is left."""
+        core, life = self._core, self._core.life
+        life.ready = False
+        self._notify.stopping()
+        await asyncio.sleep(core.settings.lame_duck_s)
+        life.draining = True
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._answered(), core.settings.grace_s)
+        if life.requests:
+            LOG.warning("stopped_requests", extra={"fields": {"requests": life.requests}})
+        core.stop()
+        self.should_exit = True
+
+    async def _answered(self) -> None:
+        """Return when no request is being answered, event streams left out."""
+        while self._core.life.requests:
+            await asyncio.sleep(LOOK_S)
+
+    async def _reload_when_asked(self) -> None:
+        """Load the model again at each SIGHUP; several that come meanwhile are one."""
+        with ThreadPoolExecutor(1, "reload") as one:
+            while True:
+                await self._reload_asked.wait()
+                self._reload_asked.clear()
+                self._notify.reloading()
+                await asyncio.get_running_loop().run_in_executor(one, self._reload)
+                self._notify.ready()
+
+    def _reload(self) -> None:
+        """Load the model again; the old one goes on where that fails."""
+        try:
+            now = self._core.served.swap().detector
+        except TankerEdgeError as error:
+            LOG.error("model_refused", extra={"fields": {"error": str(error)}})  # noqa: TRY400 - told in its own words
+        except Exception:
+            LOG.exception("model_refused")
+        else:
+            facts = {"model": now.card.name, "model_version": now.card.version, "sha256": now.card.sha256}
+            LOG.info("model_swapped", extra={"fields": {**facts, "provider": now.provider}})
+
+    async def _stay_alive(self) -> None:
+        """Tell the watchdog, as long as the event loop answers."""
+        while self._notify.watchdog_s:
+            self._notify.alive()
+            await asyncio.sleep(self._notify.watchdog_s / 2)
