@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _END = b"\r\n\r\n"
 _LONGEST_HEAD = 65_536
+_FINAL = 200
+"""Answers below it are interim: the real one follows. They have no body."""
 _BOUNDARY = "tanker-edge-benchmark"
 TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".tif": "image/tiff", ".json": "application/json"}
 
@@ -45,7 +47,7 @@ def parse_head(raw: bytes) -> Head:
         reason = "no HTTP"
         raise NoAnswerError(reason)
     status = int(parts[1])
-    length = fields.get("content-length", "0" if status < 200 or status in {204, 304} else "")
+    length = fields.get("content-length", "0" if status < _FINAL or status in {204, 304} else "")
     if not length.isdigit():
         reason = "no Content-Length"
         raise NoAnswerError(reason)
@@ -131,7 +133,7 @@ class Connection(asyncio.Protocol):
             except NoAnswerError as error:
                 self._fail(str(error))
                 return
-            if head.status < 200:  # noqa: PLR2004 - an interim answer: the real one follows
+            if head.status < _FINAL:
                 self._seen = b""
                 self.data_received(rest)
                 return

@@ -2,9 +2,10 @@
 
     python -m benchmarks.load --port 8080 --ask "/v1/count?gsd=1" tile.jpg 1 --rate 20 --seconds 10
 
-With `--rate` requests are due at even intervals, and latency counts from then (see benchmarks.samples); with `--clients`
-each sends its next one when it has its answer, or, refused, after a pause. It runs as a process of its own, at a higher
-priority where the system allows that, so that it is never what is measured; what it costs is in its answer.
+With `--rate` requests are due at even intervals, and latency counts from then (see benchmarks.samples). With
+`--clients` each client sends its next one when it has its answer, or, refused, after a pause. It runs as a process of
+its own, at a higher priority where the system allows that, so that it is never what is measured; what it costs is in
+its answer.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.common import cores, finish, headline, table
 from benchmarks.http_raw import Connection, Head, NoAnswerError, ask_bytes
-from benchmarks.samples import OK, Sample, Span, summarise, timeline
+from benchmarks.samples import OK, Sample, Span, mixed, summarise, timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.common import Document
 
@@ -71,17 +72,6 @@ class Plan:
     def span(self) -> Span:
         """What of it counts."""
         return Span(self.warmup_s, self.seconds)
-
-
-def mixed(asks: Sequence[Ask]) -> Iterator[Ask]:
-    """Asks for ever, by their weights, spread as evenly as they can be."""
-    total = sum(ask.weight for ask in asks)
-    owed = [0] * len(asks)
-    while True:
-        owed = [have + ask.weight for have, ask in zip(owed, asks, strict=True)]
-        first = max(range(len(asks)), key=owed.__getitem__)
-        owed[first] -= total
-        yield asks[first]
 
 
 class Load:
@@ -212,7 +202,11 @@ def make(plan: Plan) -> Document:
 def asks_of(told: Sequence[Sequence[str]], field: str | None) -> list[Ask]:
     """Requests of the command line: target, file or - for GET, weight."""
     return [
-        Ask(Path(file).stem if file != "-" else target, ask_bytes(target, None if file == "-" else Path(file), field), int(n))
+        Ask(
+            Path(file).stem if file != "-" else target,
+            ask_bytes(target, None if file == "-" else Path(file), field),
+            int(n),
+        )
         for target, file, n in told
     ]
 
@@ -234,7 +228,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     kind.add_argument("--rate", type=float, help="requests a second")
     kind.add_argument("--clients", type=int, help="clients that wait for their answers")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long (%(default)s)")
-    parser.add_argument("--warmup", type=float, default=0.0, help="seconds at the start that do not count (%(default)s)")
+    parser.add_argument(
+        "--warmup", type=float, default=0.0, help="seconds at the start that do not count (%(default)s)"
+    )
     parser.add_argument("--patience", type=float, default=60.0, help="seconds after which to give up (%(default)s)")
     parser.add_argument("--nice", type=int, default=NICE, help="priority of this process (%(default)s)")
     args = parser.parse_args(argv)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from benchmarks.common import Document
 
@@ -21,6 +21,28 @@ FULL = 503
 """The only status from 500 on that a server which is full may answer with."""
 ERRORS = 500
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+
+
+class Weighed(Protocol):
+    """What is to come more or less often than others."""
+
+    @property
+    def weight(self) -> int:
+        """How many of it for how many of the others."""
+
+
+W = TypeVar("W", bound=Weighed)
+
+
+def mixed(kinds: Sequence[W]) -> Iterator[W]:
+    """Kinds for ever, by their weights, spread as evenly as they can be."""
+    total = sum(kind.weight for kind in kinds)
+    owed = [0] * len(kinds)
+    while True:
+        owed = [have + kind.weight for have, kind in zip(owed, kinds, strict=True)]
+        first = max(range(len(kinds)), key=owed.__getitem__)
+        owed[first] -= total
+        yield kinds[first]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,9 @@ def process_tree(pid: int) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                parents[int(entry.name)] = int((entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
+                )
             except (OSError, IndexError):  # it has just ended
                 continue
     found, fresh = [], [pid] if pid in parents else []
@@ -92,10 +95,8 @@ class Watch:
         with self._lock:
             pids = process_tree(self._pid)
             for pid in pids:
-                try:
+                with suppress(OSError):  # it has just ended
                     self._spent[pid] = process_busy_s(pid)
-                except OSError:  # it has just ended
-                    continue
             rss = sum(memory_mb(pid) for pid in pids)
             self.rows.append(Usage(time.monotonic(), rss, sum(self._spent.values())))
             return self.rows[-1]
@@ -212,11 +213,8 @@ class Server:
             self._process.kill()
             self._process.wait()
         for pid in pids[1:]:  # what a peer left behind
-            if os.path.exists(f"/proc/{pid}"):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except OSError:
-                    continue
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let it end."""

@@ -69,7 +69,8 @@ class Process:
         with self._more:
             while (result := found()) is None:
                 ended = not self._reader.is_alive()
-                assert not ended and time.monotonic() < end, f"{what} never came:\n" + "\n".join(self.lines)
+                if ended or time.monotonic() > end:
+                    raise AssertionError("\n".join([f"{what} never came:", *self.lines]))
                 self._more.wait(0.1)
         return result
 

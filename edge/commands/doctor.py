@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from edge.model_card import ModelCard
 
-PACKAGES = ("numpy", "opencv-python", "onnxruntime", "rasterio", "fastapi", "uvicorn")
+PACKAGES = ("numpy", "opencv-python", "onnxruntime", "rasterio", "fastapi", "uvicorn", "prometheus-client")
 ONE_OF = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-openvino"), "opencv-python": ("opencv-python-headless",)}
 """Distributions that share files: having two of a row breaks both."""
 TOY = Path(__file__).with_name("toy.onnx")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import math
 import os
@@ -18,6 +17,8 @@ from edge.server.run import serve
 from edge.server.settings import DAY_S, GIB, LONGEST_TOKEN, MIB, Settings
 
 if TYPE_CHECKING:
+    import argparse
+
     from edge.speed import Choice
 
 LOG = logging.getLogger(__name__)
@@ -27,7 +28,12 @@ MEGAPIXEL = 1_000_000
 NUMBERS: tuple[tuple[str, str, float, str], ...] = (
     ("--max-body-mb", "max_body_bytes", MIB, "largest body of a request that is answered at once, MiB"),
     ("--max-request-mp", "max_request_pixels", MEGAPIXEL, "largest scene that is counted in the request, million px"),
-    ("--max-inflight-mp", "max_inflight_pixels", MEGAPIXEL, "all scenes that are being counted in requests, million px"),
+    (
+        "--max-inflight-mp",
+        "max_inflight_pixels",
+        MEGAPIXEL,
+        "scenes being counted in requests, million px in all",
+    ),
     ("--max-job-mp", "max_job_pixels", MEGAPIXEL, "largest scene of a job, million px"),
     ("--max-decoded-mp", "max_decoded_pixels", MEGAPIXEL, "largest JPEG, PNG or the like of a job, million px"),
     ("--max-upload-gb", "max_upload_bytes", GIB, "largest file of a job, GiB"),
@@ -66,16 +72,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-host", action="append", default=[], metavar="NAME", help="a name by which clients call the server"
     )
     parser.add_argument(
-        "--allow-path", action="append", default=[], type=Path, metavar="DIR", help="a folder whose scenes jobs may name"
+        "--allow-path",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="a folder whose files jobs may name",
     )
     parser.add_argument(
         "--allow-url", action="append", default=[], metavar="PREFIX", help="a prefix of URLs that jobs may name"
     )
     for option, name, unit, told in NUMBERS:
         default = DEFAULTS[name] / unit
-        parser.add_argument(
-            option, dest=name, type=number, default=default, metavar="N", help=f"{told} ({default:g})"
-        )
+        parser.add_argument(option, dest=name, type=number, default=default, metavar="N", help=f"{told} ({default:g})")
     parser.add_argument("--log-level", choices=logs.LEVELS, default="info", help="least that is logged (%(default)s)")
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out for the public internet."""
 _FABRIC = frozenset({ipaddress.ip_address("168.63.129.16")})
 """Public by its number, but served by the cloud's own host to each of its machines (Azure)."""
 
@@ -34,7 +36,7 @@ def find_addresses(url: Url, prefix: Url) -> list[str]:
     Raises:
         HttpError: 403, the name leads to an address that is not public; 502, it leads nowhere.
     """
-    if prefix.address is not None and prefix.address == url.address:
+    if prefix.address is not None:  # then the URL, which is under it, has the same one
         return [url.host]
     try:
         rows = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
@@ -58,9 +60,11 @@ def is_public(text: str) -> bool:
 
 
 def _plainly_public(address: Address) -> bool:
-    special = address.is_multicast or address.is_reserved or address.is_unspecified or address in _FABRIC
-    mapped = isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None
-    return (address.is_global and not special) or mapped  # versions of Python differ over mapped ones: see _inside
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped or address in _NAT64:
+            return True  # it is what the IPv4 address in it is, see _inside; versions of Python differ over these
+        return address.is_global and address in _UNICAST
+    return address.is_global and not address.is_multicast and not address.is_reserved and address not in _FABRIC
 
 
 def _inside(address: Address) -> Iterator[ipaddress.IPv4Address]:

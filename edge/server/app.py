@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -13,19 +13,39 @@ from starlette.responses import Response
 
 from edge import __version__
 from edge.errors import TankerEdgeError
-from edge.server import routes_count
+from edge.server import (
+    routes_count,
+    routes_job_results,
+    routes_job_scene,
+    routes_jobs,
+    routes_models,
+    routes_oip,
+    routes_ops,
+)
+from edge.server.guard import Guard
+from edge.server.observe import CLIENT_CLOSED_REQUEST, Observe
+from edge.server.oip_errors import ProtocolErrors
+from edge.server.openapi import Documented
 from edge.server.problems import HttpError, Problem, problem, respond
+from edge.server.shield import Shield
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from fastapi import FastAPI, Request
     from fastapi.responses import JSONResponse
 
     from edge.server.core import Core
 
-CLIENT_CLOSED_REQUEST = 499
-"""No status of HTTP; servers write it into their logs where the client has left (nginx began it)."""
-ROUTERS = (routes_count.router,)
+ROUTERS = (
+    routes_count.router,
+    routes_ops.router,
+    routes_models.router,
+    routes_oip.router,
+    routes_jobs.router,
+    routes_job_scene.router,
+    routes_job_results.router,
+)
 
 
 def create_app(core: Core) -> FastAPI:
@@ -34,10 +54,11 @@ def create_app(core: Core) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         core.life.ready = True
+        core.jobs.start()
         yield
-        core.close()
+        await asyncio.to_thread(core.close)  # the watchdog is told meanwhile that the event loop answers
 
-    app = FastAPI(
+    app = Documented(
         title="tanker-edge",
         version=__version__,
         summary="Count oil tankers and other vessels in overhead images of port terminals",
@@ -54,6 +75,10 @@ def create_app(core: Core) -> FastAPI:
     app.add_exception_handler(HTTPException, _starlette)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_middleware(Guard, settings=core.settings)
+    app.add_middleware(Observe, core=core)
+    app.add_middleware(ProtocolErrors)
+    app.add_middleware(Shield)  # the last one is outside all others
     return app
 
 

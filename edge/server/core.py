@@ -11,6 +11,7 @@ from weakref import WeakSet
 from fastapi import Depends, Request
 
 from edge.server.admission import Admission
+from edge.server.jobs import Jobs
 from edge.server.metrics import Metrics
 from edge.server.scoring import Work
 from edge.session import cores
@@ -39,6 +40,8 @@ class Life:
     """Takes no new work any more; what runs may end."""
     requests: int = 0
     """That are being answered, event streams left out; only the event loop writes it."""
+    streams: int = 0
+    """Event streams; as above."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when running work must end."""
 
@@ -55,6 +58,7 @@ class Core:
         self._stops: WeakSet[threading.Event] = WeakSet()
         """Of what runs."""
         self._listing = threading.Lock()
+        self.jobs = Jobs(self, PATIENCE)
         self.admission = Admission(settings.max_inflight_pixels)
         self.urgent = FairPool(threads, "request")
         """Networks of requests."""
@@ -64,6 +68,7 @@ class Core:
         """Read the scenes of requests."""
         self.clerks = ThreadPoolExecutor(CLERKS, thread_name_prefix="clerk")
         """Look into files and write them, briefly."""
+        self.metrics.watch(self)
 
     def work(
         self, stop: threading.Event, *, patient: bool = False, on_tile: Callable[[int, int], None] | None = None
@@ -92,6 +97,7 @@ class Core:
         self.stop()
         self.scanners.shutdown(wait=True, cancel_futures=True)
         self.clerks.shutdown(wait=True, cancel_futures=True)
+        self.jobs.close()
         self.urgent.close()
         self.patient.close()
 

@@ -53,15 +53,27 @@ async def admit(core: Core, held: ExitStack, path: Path) -> None:
         SceneError: it is no scene.
     """
     width, height = await in_thread(core, lambda: scene_size(path))
+    admit_px(core, held, width * height, f"the scene has {width:,} x {height:,} pixels", path.name)
+
+
+def admit_px(core: Core, held: ExitStack, px: int, told: str, subject: str) -> None:
+    """Let so many px in.
+
+    Args:
+        core: the server's.
+        held: holds them.
+        px: all that is to be counted.
+        told: what has so many px, if they are too many.
+        subject: what the client calls it.
+
+    Raises:
+        HttpError: 413 or 503.
+    """
     most = core.settings.max_request_pixels
-    if width * height > most:
-        raise HttpError(
-            413,
-            f"the scene has {width:,} x {height:,} pixels, more than the {most:,} that are counted in a request",
-            "send it as a job: POST /v1/jobs",
-            subject=path.name,
-        )
-    held.enter_context(core.admission.admit(width * height))
+    if px > most:
+        cause = f"{told}, more than the {most:,} that are counted in a request"
+        raise HttpError(413, cause, "send it as a job: POST /v1/jobs", subject=subject)
+    held.enter_context(core.admission.admit(px))
 
 
 async def in_thread(core: Core, call: Callable[[], T]) -> T:

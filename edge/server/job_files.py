@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edge.write.atomic import make_folder
+from edge.write import document_json
+from edge.write.atomic import make_folder, write_text
+from edge.write.document_json import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -60,6 +62,18 @@ class JobFiles:
         self.settle(job_id)
         return folder / SCENE
 
+    def announce(self, job: Job, area: str | None) -> None:
+        """Make the folder of a new job whose scene comes later, or stays where it is.
+
+        Args:
+            job: where it comes in parts, its file is made.
+            area: GeoJSON.
+        """
+        scene = self.make(job.id, area)
+        if job.state == "receiving":
+            (scene / job.scene).touch(mode=0o600, exist_ok=False)
+            self.settle(job.id)
+
     def take(self, job_id: str, upload: Upload) -> None:
         """Move what a client sent, from the same file system, into a new folder."""
         scene = self.make(job_id)
@@ -69,6 +83,16 @@ class JobFiles:
             settle(upload.area)
             upload.area.replace(self.folder(job_id) / AREA)
         self.settle(job_id)
+
+    def write(self, job_id: str, document: dict[str, Any], candidates: dict[str, Any]) -> None:
+        """Write the results of a job, each whole or not at all.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        folder = self.folder(job_id)
+        write_text(folder / CANDIDATES, json.dumps(plain(candidates), allow_nan=False))
+        document_json.write(document, folder / DOCUMENT)
 
     def settle(self, job_id: str) -> None:
         """Get the names of a job's files onto the disk."""
@@ -95,8 +119,9 @@ def settle(path: Path) -> None:
     """Get a file's bytes, or a folder's names, onto the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        # Some file systems cannot do this to a folder; there is nothing better to be had from them.
-        with suppress(OSError) if path.is_dir() else suppress():
-            os.fsync(handle)
+        os.fsync(handle)
+    except OSError:
+        if not path.is_dir():  # some file systems cannot do this to a folder: nothing better is to be had from them
+            raise
     finally:
         os.close(handle)

@@ -81,7 +81,9 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
         for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
     )
     if not tables:
-        database.executescript(f"BEGIN;{SCHEMA}PRAGMA application_id={APPLICATION};PRAGMA user_version={VERSION};COMMIT")
+        database.executescript(
+            f"BEGIN;{SCHEMA}PRAGMA application_id={APPLICATION};PRAGMA user_version={VERSION};COMMIT"
+        )
         return
     if application != APPLICATION:
         raise OutputError(path, "is a database, but no ledger of jobs", _ELSEWHERE)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from edge.server.options import CountOptions
-from edge.server.problems import Problem
+from edge.server.problems import Problem  # noqa: TC001 - pydantic reads it while it runs
 
 State = Literal["receiving", "waiting", "running", "done", "failed", "cancelled"]
 Source = Literal["upload", "path", "url"]

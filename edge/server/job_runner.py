@@ -7,19 +7,17 @@ and what it had written is written again.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.errors import TankerEdgeError
-from edge.server.job_scene import check_px, fetch_scene, open_job
-from edge.server.problems import HttpError, problem, without_folder
+from edge.server.job_scene import fetch_scene, open_job, told_without
+from edge.server.problems import HttpError, problem
 from edge.server.scoring import candidates, score_open
 from edge.workers import be_patient
-from edge.write import document_json
-from edge.write.atomic import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,24 +104,26 @@ class Runner:
         life = self._core.life
         while not life.stopping.is_set():
             self._call.clear()
-            job = self._insist(self._store.begin) if life.ready and not life.draining else None
+            job = None
+            try:
+                job = self._insist(self._store.begin) if life.ready and not life.draining else None
+                if job:
+                    self._take(job)
+            except Exception:  # the ledger cannot be written: the next start of the server finds the job as it is there
+                LOG.exception("ledger_broke", extra={"fields": {"job": job.id if job else None}})
+                life.stopping.wait(AGAIN_S)
             if job is None:
                 self._call.wait(IDLE_S)
-            else:
-                begun = time.monotonic()
-                self._take(job)
-                self.last_s = time.monotonic() - begun
 
     def _take(self, job: Job) -> None:
         """Run a job, and bring it to its end in the ledger."""
-        run = Run(job.id)
+        run, begun = Run(job.id), time.monotonic()
         self._run = run
-        if self._core.life.stopping.is_set():
-            run.stop.set()
         try:
             self._settle(job, run, self._outcome(job, run))
         finally:
             self._run = None
+            self.last_s = time.monotonic() - begun
 
     def _outcome(self, job: Job, run: Run) -> dict[str, Any] | Exception:
         """The document of a job, or why there is none."""
@@ -139,40 +139,61 @@ class Runner:
     def _count(self, job: Job, run: Run) -> dict[str, Any]:
         """Count the scene of a job, and write its files."""
         core, files = self._core, self._files
-        folder = files.folder(job.id)
+        work = core.work(run.stop, patient=True, on_tile=run.on_tile)  # from here on the core's end sets run.stop
         if job.source == "url":
             job = fetch_scene(job, files, core.settings, run.stop)
-            self._store.rename(job.id, job.scene)
-        work = core.work(run.stop, patient=True, on_tile=run.on_tile)
+            self._insist(lambda: self._store.rename(job.id, job.scene))
         begun = time.perf_counter()
         with open_job(job, files, core.settings) as scene:
-            opening = time.perf_counter() - begun
-            try:
-                check_px((scene.width, scene.height), core.settings.max_job_pixels, job.scene)
-                counted, result = score_open(scene, job.count_options, work, files.area(job), opening)
+            opening_s = time.perf_counter() - begun
+            with told_without(files.folder(job.id), scene.path.parent):
+                counted, result = score_open(scene, job.count_options, work, files.area(job), opening_s)
                 more = candidates(scene, work.detector, result)
-            except TankerEdgeError as error:
-                raise without_folder(without_folder(error, folder), scene.path.parent) from error
-        files.write(job.id, counted, more)
+                files.write(job.id, counted, more)
         return counted
 
     def _settle(self, job: Job, run: Run, outcome: dict[str, Any] | Exception) -> None:
-        """Write down how a run ended: done, failed, waiting again, or without a word where the job was cancelled."""
-        now, done, planned = time.time(), *run.progress
-        told: dict[str, Any] = {"done": done, "planned": planned}
-        ended = {**told, "ended": now, "expires": now + self._core.settings.keep_s}
+        """Write down how a run ended: done, failed, or waiting again; files of a job that was cancelled go."""
+        done, planned = run.progress
+        now = time.time()
+        end = {"done": done, "planned": planned, "ended": now, "expires": now + self._core.settings.keep_s}
         if isinstance(outcome, dict):
-            end = {"counts": outcome["counts"], "interval": outcome["interval"]}
-            kept = self._move(job, "done", **ended, **end)
+            found = {key: outcome[key] for key in ("counts", "interval")}
+            kept = self._insist(lambda: self._store.move(job.id, "done", **end, **found))
             if kept:
                 self._core.metrics.counted(outcome, "job")
-        elif run.stop.is_set() and self._core.life.stopping.is_set():
-            kept = self._move(job, "waiting", started=None, attempts=job.attempts - 1)
         elif run.stop.is_set():
-            kept = False
+            kept = self._core.life.stopping.is_set() and self._hand_back(job)
         else:
-            self._move(job, "failed", **ended, error=problem_of(outcome))
-            self._core.metrics.failed(outcome, "job")
             kept = False
+            told = problem_of(outcome)
+            if self._insist(lambda: self._store.move(job.id, "failed", **end, error=told)):
+                self._core.metrics.failed(outcome, "job")
         if not kept:
             self._files.remove(job.id)
+
+    def _hand_back(self, job: Job) -> bool:
+        """Let a job wait for the next start of the server; False where it was cancelled."""
+        back = {"started": None, "attempts": job.attempts - 1}
+        return self._insist(lambda: self._store.move(job.id, "waiting", **back))
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        """Call until the ledger can be written: a full disk may have room again.
+
+        Raises:
+            sqlite3.Error: it could not, and the server is stopping.
+        """
+        while True:
+            try:
+                return call()
+            except sqlite3.Error:  # noqa: PERF203 - seldom, and then the wait is longer
+                LOG.exception("ledger_not_written")
+                if self._core.life.stopping.wait(AGAIN_S):
+                    raise
+
+
+def problem_of(error: Exception) -> dict[str, Any]:
+    """Why a job failed, as its document says it."""
+    if not isinstance(error, (TankerEdgeError, HttpError)):
+        error = HttpError(500, "the server failed while it counted this scene", "tell its operator; the log says more")
+    return problem(error).model_dump(exclude_none=True)

@@ -8,7 +8,6 @@ MOVES: of two that want to end the same job, one succeeds and the other is told 
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import time
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from edge.server.job_ledger import connect
 from edge.server.job_record import ENDED, MOVES, Job, State
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -80,19 +80,16 @@ class JobStore:
 
     def numbers(self) -> dict[str, int]:
         """How many jobs are in each state; those removed are in none."""
-        found = dict.fromkeys(MOVES, 0)
+        command = f"SELECT state, count(*) FROM jobs WHERE {_ALIVE} GROUP BY state"  # noqa: S608 - of this file's words
         with self._lock:
-            found |= dict(self._database.execute(f"SELECT state, count(*) FROM jobs WHERE {_ALIVE} GROUP BY state"))  # noqa: S608
-        return dict(found)
+            found = self._database.execute(command).fetchall()
+        return {**dict.fromkeys(MOVES, 0), **dict(found)}
 
     def promised(self) -> int:
         """Bytes that are still to come of uploads in parts."""
         with self._lock:
-            return int(
-                self._database.execute(
-                    "SELECT coalesce(sum(length - received), 0) FROM jobs WHERE state = 'receiving'"
-                ).fetchone()[0]
-            )
+            command = "SELECT coalesce(sum(length - received), 0) FROM jobs WHERE state = 'receiving'"
+            return int(self._database.execute(command).fetchone()[0])
 
     def move(self, job_id: str, to: State, **changes: Any) -> bool:  # noqa: ANN401 - fields of Job
         """Bring a job into another state, and change other fields with it.
@@ -184,7 +181,7 @@ class JobStore:
 
     def _all(self, where: str, *values: object) -> list[Job]:
         """Jobs that a condition selects."""
-        command = f"SELECT {', '.join(COLUMNS)} FROM jobs WHERE {where}"  # noqa: S608 - of this file's own words
+        command = f"SELECT {', '.join(COLUMNS)} FROM jobs WHERE {where}"  # noqa: S608 - of this file's words
         return [_job(row) for row in self._database.execute(command, values).fetchall()]
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 LEVELS = ("debug", "info", "warning", "error")
 LONGEST = 2000
@@ -23,6 +23,10 @@ LONGEST = 2000
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
 """Of the request that is being answered."""
+
+
+context: list[Callable[[], Mapping[str, str]]] = []
+"""Functions that know more of where a record comes from; see tracing.py."""
 
 
 def set_up(level: str = "info", stream: TextIO | None = None) -> None:
@@ -57,6 +61,8 @@ def facts(record: logging.LogRecord) -> dict[str, Any]:
         "request_id": told.get("request_id", request_id.get()),
         **{key: value for key, value in told.items() if key != "request_id"},
     }
+    for more in context:
+        found.update(more())
     if not record.name.startswith("edge."):
         found["logger"] = record.name
     if record.exc_info and record.exc_info[0]:

@@ -51,7 +51,7 @@ class Notify:
         name = "\0" + self.address[1:] if self.address.startswith("@") else self.address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
-                end.setblocking(False)  # the event loop must not wait for anybody
+                end.settimeout(0)  # the event loop must not wait for anybody
                 end.sendto(words.encode(), name)
         except OSError as error:
             LOG.warning("notify_failed", extra={"fields": {"error": str(error)}})

@@ -101,10 +101,10 @@ def respond(told: Problem, headers: Mapping[str, str] | None = None) -> JSONResp
     return JSONResponse(content, told.status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def documented(*statuses: int, schema: type[Problem] = Problem) -> dict[int | str, dict[str, Any]]:
     """`responses=` of a route: the problems that it may answer with; all routes may answer with those of the guard."""
     found: dict[int | str, dict[str, Any]] = {}
     for status in sorted({400, 401, 403, 500, 503, *statuses}):
-        schema = {"$ref": "#/components/schemas/Problem"}
-        found[status] = {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{schema.__name__}"}}}
+        found[status] = {"description": HTTPStatus(status).phrase, "content": content}
     return found

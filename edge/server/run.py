@@ -28,11 +28,14 @@ from edge.server.notify import Notify
 from edge.server.protocol import Protocol
 from edge.server.served import Served
 from edge.server.state import held
+from edge.server.tracing import trace
 from edge.workers import be_patient
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Generator
+
+    from fastapi import FastAPI
 
     from edge.detector import Detector
     from edge.server.settings import Settings
@@ -69,10 +72,13 @@ def serve(settings: Settings, load: Callable[[], Detector]) -> None:
         LOG.warning("runs_as_root", extra={"fields": {"mend": "run it as a plain user"}})
     with held(settings.state), contextlib.closing(listen(settings.host, settings.port)) as bound:
         core = Core(settings, Served(load, _verify_patiently))
+        app = create_app(core)
+        end_tracing = trace(app, core)
         try:
-            Run(core, bound, Notify.from_environment()).go()
+            Run(app, bound, Notify.from_environment()).go()
         finally:
             core.close()
+            end_tracing()
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             LOG.info("ended")
 
@@ -86,10 +92,10 @@ def _verify_patiently(detector: Detector) -> list[str]:
 class Run(uvicorn.Server):
     """Uvicorn, started and ended our way."""
 
-    def __init__(self, core: Core, bound: socket.socket, notify: Notify) -> None:
+    def __init__(self, app: FastAPI, bound: socket.socket, notify: Notify) -> None:
         """Make it ready to go."""
         config = uvicorn.Config(
-            create_app(core),
+            app,
             http=Protocol,
             ws="none",
             lifespan="on",
@@ -104,7 +110,8 @@ class Run(uvicorn.Server):
             h11_max_incomplete_event_size=LARGEST_HEAD,
         )
         super().__init__(config)
-        self._core, self._bound, self._notify = core, bound, notify
+        self._core: Core = app.state.core
+        self._bound, self._notify = bound, notify
         self._ending: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._reload_asked = asyncio.Event()
@@ -177,7 +184,7 @@ class Run(uvicorn.Server):
 
     async def _answered(self) -> None:
         """Return when no request is being answered, event streams left out."""
-        while self._core.life.requests:
+        while self._core.life.requests:  # noqa: ASYNC110 - a count that the middleware keeps
             await asyncio.sleep(LOOK_S)
 
     async def _reload_when_asked(self) -> None:

@@ -151,29 +151,37 @@ async def off_loop(call: Callable[[], None]) -> None:
 
 
 def write(file: BinaryIO, data: bytes | memoryview) -> None:
-    """Write and flush.
+    """Write all of it, and flush.
 
     Raises:
-        OutputError: the disk is full.
+        OutputError: the disk is full, or refuses.
     """
+    left = memoryview(data)
     try:
-        file.write(data)
+        while left:  # an unbuffered file may take less at a time
+            left = left[file.write(left) :]
         file.flush()
     except OSError as error:
-        raise disk_full(error) from None
-
-
-def disk_full(error: OSError) -> Exception:
-    """What to tell a client of an error in writing; the error itself where the disk is not full."""
-    if error.errno not in _FULL:
-        return error
-    return OutputError("scene", "the server's disk has no room for it", "try again later, or tell its operator")
+        raise _disk_error(error) from error
 
 
 def create(path: Path) -> BinaryIO:
-    """A new file that only this user may read. FileExistsError where there is one."""
+    """A new file that only this user may read.
+
+    Raises:
+        OutputError: the disk is full, or refuses; or there is such a file.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags, 0o600), "wb")
+    try:
+        return os.fdopen(os.open(path, flags, 0o600), "wb")
+    except OSError as error:
+        raise _disk_error(error) from error
+
+
+def _disk_error(error: OSError) -> OutputError:
+    full = error.errno in _FULL
+    cause = "the server's disk has no room for it" if full else f"the server cannot keep it ({error.strerror})"
+    return OutputError("scene", cause, "try again later, or tell its operator")
 
 
 def _too_long(most_bytes: int) -> HttpError:

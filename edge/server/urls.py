@@ -26,6 +26,7 @@ _PLAIN = re.compile(r"[!-\[\]-~]+")
 _ROUNDS = 4
 """Of decoding; whoever encodes a path oftener than that has no good reason."""
 _CONTROL = 32
+_MEND = "name one under a prefix that its operator allowed, or send the scene itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,8 @@ def check_url(text: str, prefixes: Iterable[str]) -> tuple[Url, Url]:
     try:
         url = parse_url(text)
     except ValueError as error:
-        raise _forbidden(f"this is no URL that is fetched: {error}") from None
+        raise HttpError(403, f"this is no URL that is fetched: {error}", _MEND) from None
     for prefix in map(parse_url, prefixes):
         if url.under(prefix):
             return url, prefix
-    raise _forbidden("this server fetches no such URL", str(url))
-
-
-def _forbidden(cause: str, subject: str | None = None) -> HttpError:
-    return HttpError(403, cause, "name one under a prefix that its operator allowed, or send the scene", subject=subject)
+    raise HttpError(403, "this server fetches no such URL", _MEND, subject=str(url))

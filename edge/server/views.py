@@ -69,15 +69,16 @@ class Crop(NamedTuple):
 class Views:
     """Reads what people look at; its coroutines belong to one event loop."""
 
-    def __init__(self, nice: int) -> None:
+    def __init__(self, nice: int, stop: threading.Event) -> None:
         """Start nothing yet.
 
         Args:
             nice: how far its threads yield to others, 0 to 19.
+            stop: set when what runs must end.
         """
         self._pool = ThreadPoolExecutor(THREADS, "view", be_patient, (nice,))
         self._scenes = OpenScenes()
-        self._stop = threading.Event()
+        self._stop = stop
         self._lock = threading.Lock()
         self._packing: dict[str, Future[None]] = {}
         """Coarse tiles that are being made, by job: each once, however many ask."""
@@ -136,8 +137,7 @@ class Views:
         self._scenes.forget(job)
 
     def close(self) -> None:
-        """End what runs and close all scenes."""
-        self._stop.set()
+        """Wait for what runs, which ends soon if `stop` is set, and close all scenes."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._scenes.close()
 

@@ -1,0 +1,218 @@
+"""Jobs: scenes too large for one request. Accepted once, run in their order, kept for a while, and then removed.
+
+A job is accepted when its bytes and its row in the ledger are on the disk; only then the client is told so. From that
+moment it ends done, failed with a reason, or cancelled, whatever happens to the server: what a server was running when
+it died waits again at the next start, and fails where that has happened too often.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from edge.server.job_files import JobFiles
+from edge.server.job_parts import JobParts
+from edge.server.job_record import ENDED, Job, State, document
+from edge.server.job_room import JobRoom
+from edge.server.job_runner import Runner
+from edge.server.job_scene import scene_path
+from edge.server.job_store import JobStore
+from edge.server.problems import HttpError, problem
+from edge.workers import be_patient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edge.server.core import Core
+
+LOG = logging.getLogger(__name__)
+LEDGER = "jobs.sqlite"
+FOLDER = "jobs"
+MOST_ATTEMPTS = 3
+"""Starts of a job that may end in the death of the server."""
+TIDY_S = 30.0
+"""How often expired jobs are looked for, s, at the least."""
+
+
+class Jobs:
+    """All jobs of a server."""
+
+    def __init__(self, core: Core, patience: int) -> None:
+        """Open the ledger and put in order what an earlier server left; nothing runs before `start`.
+
+        Args:
+            core: the server's.
+            patience: niceness of the threads that work on jobs.
+
+        Raises:
+            OutputError: the ledger or the folder of jobs is not to be had.
+        """
+        self._core = core
+        self.files = JobFiles(core.settings.state / FOLDER)
+        self.store = JobStore(core.settings.state / LEDGER)
+        self.room = JobRoom(core.settings, self.store)
+        self.parts = JobParts(core.settings, self.store, self.files)
+        self.runner = Runner(core, self.store, self.files, patience)
+        self.painter = ThreadPoolExecutor(1, "paint", be_patient, (patience,))
+        """Draws overlays, one at a time."""
+        self._janitor = threading.Thread(target=self._keep_tidy, name="janitor", daemon=True)
+        self.on_removed: list[Callable[[str], None]] = []
+        """Called, from any thread, with the id of each job whose files have been removed."""
+        self._recover()
+
+    def start(self) -> None:
+        """Run what waits."""
+        self.runner.start()
+        self._janitor.start()
+
+    def close(self) -> None:
+        """Wait for what is running; the core has told it to stop, and it goes back to what waits."""
+        self.runner.close()
+        self.painter.shutdown(wait=True, cancel_futures=True)
+        if self._janitor.ident is not None:
+            self._janitor.join()
+        self.store.close()
+
+    def get(self, job_id: str) -> Job:
+        """A job.
+
+        Raises:
+            HttpError: 404, there never was one (or nobody remembers); 410, it has been removed.
+        """
+        job = self.store.get(job_id)
+        if job is None:
+            raise HttpError(404, "there is no such job", "see /v1/jobs")
+        if job.removed is not None or (job.state in ENDED and _due(job, time.time())):
+            raise HttpError(410, "the job and its results have been removed", "send the scene again")
+        return job
+
+    def newest(self, state: State | None, limit: int) -> list[dict[str, Any]]:
+        """Documents of jobs, the newest first."""
+        now = time.time()
+        found = self.store.newest(state, limit)
+        return [self.document(job) for job in found if not (job.state in ENDED and _due(job, now))]
+
+    def document(self, job: Job) -> dict[str, Any]:
+        """What clients see of a job."""
+        return document(job, self.runner.progress(job.id))
+
+    def version(self, job_id: str) -> tuple[object, ...]:
+        """Differs from an earlier one if the document of the job may differ."""
+        return self.store.version(job_id), self.runner.progress(job_id)
+
+    def folder(self, job_id: str) -> Path:
+        """Where the files of a job lie."""
+        return self.files.folder(job_id)
+
+    def scene_path(self, job: Job) -> Path:
+        """Where the scene of a job lies.
+
+        Raises:
+            HttpError: 403 or 404, it was named by a path that may not be read, or no longer leads to a file.
+        """
+        return scene_path(job, self.files, self._core.settings)
+
+    def accept(self, job: Job, put: Callable[[], None] | None = None) -> tuple[Job, bool]:
+        """Enter a job, once its files are on the disk.
+
+        Args:
+            job: new, with an id of its own.
+            put: puts its files there.
+
+        Returns:
+            The job, and whether it is new: where its key is known it is that key's, and nothing else is kept.
+
+        Raises:
+            HttpError: 409, the key is that of another request; 410, its job has been removed.
+        """
+        try:
+            if put:
+                put()
+            kept, new = self.store.add(job)
+        except BaseException:
+            self.files.remove(job.id)
+            raise
+        if new:
+            self.runner.call()
+            return kept, True
+        self.files.remove(job.id)
+        return self._same(kept, job.fingerprint), False
+
+    def _same(self, job: Job, fingerprint: str | None) -> Job:
+        """See `accept`."""
+        if job.fingerprint != fingerprint:
+            cause = "the Idempotency-Key is that of another request"
+            raise HttpError(409, cause, "use a new key for each job", subject=job.key)
+        return self.get(job.id)
+
+    def delete(self, job_id: str) -> None:
+        """Cancel a job that has not ended, remove one that has.
+
+        Raises:
+            HttpError: 404.
+        """
+        if self.store.get(job_id) is None:
+            raise HttpError(404, "there is no such job", "see /v1/jobs")
+        now = time.time()
+        if self.store.move(job_id, "cancelled", ended=now, expires=now + self._core.settings.keep_s):
+            if not self.runner.stop(job_id):  # else the runner does it, when it has let go of them
+                self._remove_files(job_id)
+        elif self.store.bury(job_id):
+            self._remove_files(job_id)
+
+    def tidy(self) -> None:
+        """Remove what has expired, give up uploads that do not go on, and forget what was removed long ago."""
+        now = time.time()
+        for job in self.store.overdue(now):
+            if job.state == "receiving":
+                told = HttpError(408, "the upload was not finished in time", "send the scene again")
+                self._fail(job, told)
+            elif self.store.bury(job.id):
+                self._remove_files(job.id)
+        self.store.forget(now - self._core.settings.keep_s)
+
+    def _keep_tidy(self) -> None:
+        """Tidy now and then until the server stops."""
+        pause = max(0.05, min(TIDY_S, self._core.settings.keep_s / 4))
+        while not self._core.life.stopping.wait(pause):
+            try:
+                self.tidy()
+            except Exception:  # noqa: PERF203 - a full disk, for one; it may have room again
+                LOG.exception("not_tidied")
+
+    def _recover(self) -> None:
+        """Let what an earlier server was running wait again, and delete files of no job."""
+        for job in self.store.left_over():
+            if job.attempts >= MOST_ATTEMPTS:
+                cause = f"the server ended {job.attempts} times while it was running"
+                self._fail(job, HttpError(500, cause, "look into the server's log; the scene may need more memory"))
+            else:
+                self.store.move(job.id, "waiting", started=None)
+        holding = self.store.holding()
+        orphans = self.files.sweep({job.id for job in holding})
+        for job in holding:
+            if job.state == "receiving" and not self.parts.recover(job):
+                self._fail(job, HttpError(500, "some of what had been uploaded is gone", "send the scene again"))
+        if orphans:
+            LOG.info("orphans_removed", extra={"fields": {"folders": orphans}})
+
+    def _fail(self, job: Job, error: HttpError) -> None:
+        """End a job that is not running."""
+        now = time.time()
+        told = problem(error).model_dump(exclude_none=True)
+        if self.store.move(job.id, "failed", ended=now, expires=now + self._core.settings.keep_s, error=told):
+            self._core.metrics.failed(error, "job")
+            self._remove_files(job.id)
+
+    def _remove_files(self, job_id: str) -> None:
+        self.files.remove(job_id)
+        for told in self.on_removed:
+            told(job_id)
+
+
+def _due(job: Job, now: float) -> bool:
+    return job.expires is not None and job.expires <= now

@@ -1,0 +1,198 @@
+"""What the page needs of a job: its picture in tiles, its vessels one by one, and what people say of them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field, ValidationError
+
+from edge.server import reviews
+from edge.server.core import TheCore
+from edge.server.inline import in_thread
+from edge.server.marks import Marks, Review
+from edge.server.problems import HttpError, documented
+from edge.server.pyramid import TILE_PX
+from edge.server.streams import batches
+from edge.server.views import Shown
+from edge.server.zipped import zipped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.server.core import Core
+    from edge.server.job_record import Job
+
+router = APIRouter(tags=["view"])
+
+MOST_MARKS_BYTES = 16 * 2**20
+"""Of a review; that of a scene with 20,000 vessels has about 2 MB."""
+FRESH = {"Cache-Control": "private, max-age=86400", "Vary": "Authorization"}
+"""A job's scene does not change."""
+ASK_AGAIN = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+_REVIEW_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": Marks.model_json_schema()}}}
+}
+"""The body as OpenAPI has it: it is read with a limit, so that FastAPI does not see it."""
+
+JobId = Annotated[str, Path(description="of a job")]
+Match = Annotated[str | None, Header(max_length=4096)]
+
+
+class Picture(BaseModel):
+    """A scene as square tiles at halved scales."""
+
+    width: int = Field(description="px of the scene")
+    height: int = Field(description="px of the scene")
+    tile: int = Field(description="side of a tile, px; those at the right and at the bottom may be smaller")
+    levels: int = Field(description="level 0 is the coarsest, one tile; level `levels - 1` has the scene's own px")
+    tiles: str = Field(description="where they are: {level}, {x} and {y} stand for whole numbers from 0 on")
+
+
+_JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}, "description": "a JPEG"},
+    304: {"description": "the client has it"},
+}
+
+
+@router.get("/v1/jobs/{job_id}/picture", responses=documented(404, 409, 410, 422))
+async def picture(core: TheCore, job_id: JobId) -> Picture:
+    """How the scene of a job can be looked at."""
+    pyramid = await core.views.pyramid(await _shown(core, job_id))
+    where = f"/v1/jobs/{job_id}/tiles/{{level}}/{{x}}/{{y}}.jpg"
+    return Picture(width=pyramid.width, height=pyramid.height, tile=TILE_PX, levels=pyramid.levels, tiles=where)
+
+
+@router.get(
+    "/v1/jobs/{job_id}/tiles/{level}/{x}/{y}.jpg",
+    response_class=Response,
+    responses={**documented(404, 409, 410, 422), **_JPEG},
+)
+async def tile(core: TheCore, job_id: JobId, level: int, x: int, y: int, if_none_match: Match = None) -> Response:
+    """One tile of the scene of a job; see its `picture`."""
+    jpeg = await core.views.tile(await _shown(core, job_id), level, x, y)
+    return _image(jpeg, if_none_match)
+
+
+@router.get(
+    "/v1/jobs/{job_id}/crops/{number}.jpg",
+    response_class=Response,
+    responses={**documented(404, 409, 410, 422), **_JPEG},
+)
+async def crop(core: TheCore, job_id: JobId, number: int, if_none_match: Match = None) -> Response:
+    """One candidate of a job with its surroundings; header `Crop-Window`: x, y, width, height, px of the scene."""
+    shown = await _shown(core, job_id)
+    job = await _done(core, job_id)
+    boxes = await in_thread(core, lambda: reviews.corners(core.jobs.folder(job.id)))
+    if not 1 <= number <= len(boxes):
+        raise HttpError(404, f"there is no candidate {number}", f"see /v1/jobs/{job_id}/candidates")
+    cut = await core.views.crop(shown, boxes[number - 1])
+    window = cut.window
+    shows = f"{window.x},{window.y},{window.width},{window.height}"
+    return _image(cut.jpeg, if_none_match, {"Crop-Window": shows})
+
+
+@router.get("/v1/jobs/{job_id}/candidates", responses=documented(404, 409, 410))
+async def candidates(request: Request, core: TheCore, job_id: JobId) -> Response:
+    """Boxes of all scores, and the counts at each threshold: what it takes to count anew without the model."""
+    job = await _done(core, job_id)
+    path = core.jobs.folder(job.id) / reviews.CANDIDATES
+    data = await in_thread(core, path.read_bytes)
+    return await in_thread(core, lambda: zipped(request, data, "application/json", ASK_AGAIN))
+
+
+@router.get("/v1/jobs/{job_id}/marks", responses={**documented(404, 409, 410)})
+async def marks(core: TheCore, job_id: JobId, response: Response) -> Review:
+    """What people say of the boxes of a job."""
+    reviewed = await _reviewed(core, job_id)
+    review, response.headers["ETag"] = await in_thread(core, lambda: reviews.load(reviewed))
+    response.headers.update(ASK_AGAIN)
+    return review
+
+
+@router.put(
+    "/v1/jobs/{job_id}/marks",
+    responses=documented(404, 408, 409, 410, 412, 413, 415, 422, 507),
+    openapi_extra=_REVIEW_BODY,
+)
+async def mark(request: Request, core: TheCore, job_id: JobId, response: Response, if_match: Match = None) -> Review:
+    """Say what is right, wrong and missing: all of it, in place of what was said before.
+
+    Send the entity tag that you got as `If-Match`: where somebody else was quicker, the answer is 412, nothing is lost.
+    """
+    reviewed = await _reviewed(core, job_id)
+    parts = [part async for part in batches(request, MOST_MARKS_BYTES, core.settings.body_timeout_s)]
+    sent = await in_thread(core, lambda: _parsed(b"".join(parts)))
+    folder = core.settings.state / "reviews"
+    saved = await in_thread(core, lambda: reviews.save(reviewed, sent, if_match, folder))
+    review, response.headers["ETag"] = saved
+    return review
+
+
+@router.get("/v1/jobs/{job_id}/labels", response_class=PlainTextResponse, responses=documented(404, 409, 410))
+async def labels(core: TheCore, job_id: JobId) -> PlainTextResponse:
+    """The marks of a job as YOLO-OBB labels."""
+    reviewed = await _reviewed(core, job_id)
+    text = await in_thread(core, lambda: reviews.labels(reviews.load(reviewed)[0], reviewed))
+    return PlainTextResponse(text, headers={"Content-Disposition": "attachment; filename=labels.txt", **ASK_AGAIN})
+
+
+def _image(jpeg: bytes, known: str | None, more: Mapping[str, str] | None = None) -> Response:
+    """A JPEG with its entity tag; nothing where the client has it."""
+    tag = f'"{hashlib.sha256(jpeg).hexdigest()[:20]}"'
+    headers = {"ETag": tag, **FRESH, **(more or {})}
+    if known and (known.strip() == "*" or tag in known):
+        return Response(status_code=304, headers=headers)
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+
+def _parsed(body: bytes) -> Marks:
+    """A review that a client sent.
+
+    Raises:
+        HttpError: 422.
+    """
+    try:
+        return Marks.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise HttpError(422, str(first["msg"]), "see /docs", subject=where) from None
+
+
+async def _done(core: Core, job_id: str) -> Job:
+    """A job that has been counted.
+
+    Raises:
+        HttpError: 404, 410; 409 where it has not.
+    """
+    job = await in_thread(core, lambda: core.jobs.get(job_id))
+    if job.state != "done":
+        raise HttpError(409, f"the job is {job.state}: nothing was counted yet", f"see /v1/jobs/{job_id}")
+    return job
+
+
+async def _shown(core: Core, job_id: str) -> Shown:
+    """The scene of a job, which may still be counted.
+
+    Raises:
+        HttpError: 404, 410; 409 where it is still being received.
+    """
+    job = await in_thread(core, lambda: core.jobs.get(job_id))
+    if job.state == "receiving":
+        raise HttpError(409, "the scene is still being received", f"see /v1/jobs/{job_id}")
+    options = job.count_options.reading(core.settings.max_decoded_pixels)
+    path = await in_thread(core, lambda: core.jobs.scene_path(job))
+    return Shown(job.id, path, options, core.jobs.folder(job.id))
+
+
+async def _reviewed(core: Core, job_id: str) -> reviews.Reviewed:
+    """A job whose boxes can be reviewed.
+
+    Raises:
+        HttpError: 404, 409, 410.
+    """
+    job = await _done(core, job_id)
+    return await in_thread(core, lambda: reviews.reviewed(job, core.jobs.folder(job.id), core.jobs.scene_path(job)))

@@ -1,0 +1,100 @@
+/** Boxes over the picture: a few paths of all boxes of a kind, so that thousands cost no more than one. */
+
+import { svg } from "./dom.js";
+import { KINDS, MARKS } from "./format.js";
+
+const LABELLED_PX = 26; // shortest vessel on the screen that gets its number
+const MOST_LABELS = 150;
+
+const line = (...points) => `M${points.map((point) => point.map((v) => v.toFixed(1)).join(" ")).join("L")}`;
+const middle = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
+
+/** The outline of a box, and in it what tells its kind without colour: the keel of a tanker, a beam for an unknown. */
+export function outline(corners, kind) {
+  const [a, b, c, d] = corners;
+  const box = `${line(a, b, c, d)}Z`;
+  if (kind === "tanker") return box + line(middle(a, b), middle(c, d));
+  return kind === "unknown" ? box + line(middle(a, d), middle(b, c)) : box;
+}
+
+/** A cross through a box that is wrong. */
+const crossed = ([a, b, c, d]) => line(a, c) + line(b, d);
+
+/** How a kind looks, as a small picture for the legend. */
+export function swatch(kind, { near = false } = {}) {
+  const corners = [[27, 4], [27, 14], [3, 14], [3, 4]];
+  const d = outline(corners, kind);
+  return svg("svg", { class: "swatch", viewBox: "0 0 30 18", width: 30, height: 18, "aria-hidden": true },
+    svg("path", { class: `line ${kind}${near ? " near" : ""}`, d }));
+}
+
+/** What is drawn over the picture. */
+export class Boxes {
+  constructor(host) {
+    this.scaled = svg("g", {});
+    this.labels = svg("g", { class: "labels" });
+    this.root = svg("svg", { class: "boxes", "aria-hidden": true }, this.scaled, this.labels);
+    host.append(this.root);
+    this.paths = new Map();
+    this.labelled = [];
+    this.extent = "";
+    this.last = [1, 0, 0, 1, 1];
+  }
+
+  /** Draw these: each has corners, kind, near, mark (right, wrong or null), label and top (a corner). */
+  show(rows) {
+    const parts = new Map();
+    const add = (name, d) => parts.set(name, (parts.get(name) ?? "") + d);
+    for (const row of rows) {
+      if (row.mark === "wrong") {
+        add("wrong", outline(row.corners, "other") + crossed(row.corners));
+      } else {
+        add(`${row.kind}${row.near ? " near" : ""}`, outline(row.corners, row.kind));
+        if (row.mark === "right") add(`${row.kind} filled`, `${line(...row.corners)}Z`);
+      }
+    }
+    const order = ["wrong", ...KINDS.flatMap((kind) => [`${kind} filled`, `${kind} near`, kind])];
+    const nodes = [];
+    for (const name of order.filter((each) => parts.has(each))) {
+      const d = parts.get(name);
+      if (!name.endsWith("filled")) nodes.push(svg("path", { class: "casing", d }));
+      nodes.push(svg("path", { class: `line ${name}`, d }));
+    }
+    this.scaled.replaceChildren(...nodes, ...(this.marked ? [this.marked] : []));
+    this.labelled = rows;
+    this.place(...this.last);
+  }
+
+  /** Draw one box so that it is seen at once; null for none. */
+  mark(row) {
+    this.marked?.remove();
+    this.marked = row && svg("g", { class: "chosen" },
+      svg("path", { class: "halo", d: `${line(...row.corners)}Z` }),
+      svg("path", { class: `line ${row.kind}${row.near ? " near" : ""}`, d: outline(row.corners, row.kind) }));
+    if (this.marked) this.scaled.append(this.marked);
+  }
+
+  /** Draw what is being drawn by hand: points, and corners where there are four. */
+  sketch(points, corners) {
+    this.sketched?.remove();
+    const d = corners ? `${line(...corners)}Z` : points.length > 1 ? line(...points) : "";
+    const dots = points.map((point) => line(point, [point[0], point[1] + 0.01])).join("");
+    this.sketched = d || dots ? svg("g", { class: "sketch" }, svg("path", { class: "halo", d }), svg("path", { class: "line", d }),
+      svg("path", { class: "dots", d: dots })) : null;
+    if (this.sketched) this.scaled.append(this.sketched);
+  }
+
+  /** Follow the picture: px of the screen to one of the scene, where its corner is, and how large the view is. */
+  place(scale, x, y, width, height) {
+    this.last = [scale, x, y, width, height];
+    this.scaled.setAttribute("transform", `matrix(${scale} 0 0 ${scale} ${x} ${y})`);
+    const nodes = [];
+    for (const row of this.labelled) {
+      const [left, top] = [row.top[0] * scale + x, row.top[1] * scale + y];
+      if (left < 0 || top < 0 || left > width || top > height || row.side * scale < LABELLED_PX) continue;
+      if (nodes.length >= MOST_LABELS) { nodes.length = 0; break; } // so many say nothing: zoom in
+      nodes.push(svg("text", { class: row.kind, x: left.toFixed(1), y: (top - 6).toFixed(1), text: `${MARKS[row.kind]}${row.label}` }));
+    }
+    this.labels.replaceChildren(...nodes);
+  }
+}
