@@ -141,6 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="a scene: the request that a client would send, its file, how many for how many of the others",
     )
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model folder (%(default)s)")
+    parser.add_argument("--provider", default="cpu", help="execution provider (%(default)s)")
     parser.add_argument("--precision", default="fp32", help="precision of the network (%(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="workers (one a core)")
     parser.add_argument("--side-by-side", type=int, nargs="+", default=[2, 4], help="scenes at a time (2 4)")
@@ -150,7 +151,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = find_model(args.model)
     with tempfile.TemporaryDirectory() as state:
         settings = Settings(state=Path(state), threads=args.threads)
-        core = Core(settings, Served(lambda: load_detector(model, "cpu", args.precision, args.threads), lambda _: []))
+        core = Core(
+            settings, Served(lambda: load_detector(model, args.provider, args.precision, args.threads), lambda _: [])
+        )
         try:
             for scene in scenes * WARM_UPS:
                 count(core, scene)

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.children import SideError
 from benchmarks.common import REPEATS, ROOT, add_work, cores, finish, headline, machine, say, table
-from benchmarks.engine_alone import MIX
 from benchmarks.job_load import JobLoad, rate
+from benchmarks.overload_figures import fastest, goals, kept_share, rows_of
 from benchmarks.phases import Phase, load, run_phase
 from benchmarks.server_child import Server, call, ours
 from benchmarks.serving_files import LARGE_PX, SMALL_PX, Asked, large_file, mix
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
     from benchmarks.common import Document
 
-THROUGHPUT, GROWTH, SLOWER = 0.90, 0.05, 3.0
-"""What is wanted: of the engine alone; of memory; p99 beside a job over p50 when idle."""
 PARTS = ("engine", "idle", "capacity", "overload", "job")
 HEALTH = "/v2/health/live"
 HEALTH_RATE = 5.0
@@ -58,11 +55,15 @@ class Bench:
 
     def start(self, options: Sequence[str] = ()) -> Server:
         """A fresh server with an empty state."""
-        state = self.args.work / "serve-state"
-        shutil.rmtree(state, ignore_errors=True)
+        begin = ours(self.args.work / "serve-state", [*self.engine_options, *options])
+        return Server(begin, self.args.work / "logs" / "serve.log")
+
+    @property
+    def engine_options(self) -> list[str]:
+        """Model and way to run it, for the server and for the engine alone."""
         args = self.args
-        begin = ours(state, args.model, options, precision=args.precision, threads=args.threads)
-        return Server(begin, args.work / "logs" / "serve.log")
+        told = ["--model", args.model, "--provider", args.provider, "--precision", args.precision]
+        return [*told, "--threads", str(args.threads)]
 
     def engine(self) -> Document:
         """Engine alone, in a process of its own.
@@ -71,8 +72,7 @@ class Bench:
             SideError: it failed.
         """
         args = self.args
-        command = [sys.executable, "-m", "benchmarks.engine_alone", "--model", args.model]
-        command += ["--precision", args.precision, "--threads", str(args.threads)]
+        command = [sys.executable, "-m", "benchmarks.engine_alone", *self.engine_options]
         command += ["--seconds", str(args.engine_seconds), *(o for ask in self.asks for o in ask.options)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
         if done.returncode:
@@ -80,31 +80,6 @@ class Bench:
             raise SideError(message)
         print("\n".join(done.stdout.strip().splitlines()[:-1]), flush=True)
         return dict(json.loads(done.stdout.strip().splitlines()[-1])["best"])
-
-
-def kept_share(accepted: dict[str, int], seconds: float, engine: dict[str, Document]) -> float | None:
-    """Throughput of what was accepted over that of the engine alone.
-
-    A scene counts by the engine's time for it, as a full server may take more of one kind than of another.
-
-    Args:
-        accepted: requests of each kind that were done.
-        seconds: in how many seconds.
-        engine: the best rows of benchmarks.engine_alone.
-    """
-
-    def engine_s(done: dict[str, int]) -> float:
-        return sum(number / engine[name]["scenes_per_s"] for name, number in done.items())
-
-    if seconds <= 0 or any(name not in engine for name in accepted):
-        return None
-    alone = engine.get(MIX) or next(iter(engine.values()))
-    return round(engine_s(accepted) / seconds / (engine_s(alone["done"]) / alone["wall_s"]), 4)
-
-
-def fastest(*runs: dict[str, Document]) -> dict[str, Document]:
-    """Of each kind the fastest row of several runs: that is what the machine can do."""
-    return {name: max((run[name] for run in runs), key=lambda row: row["scenes_per_s"]) for name in runs[0]}
 
 
 def idle(bench: Bench, server: Server) -> None:
@@ -140,6 +115,10 @@ def overload(bench: Bench, server: Server) -> None:
     told["offered_per_s"] = round(offered, 2)
     told["answers_after"] = call(server.port, "POST", bench.small.target, bench.small.body)[0]
     bench.document["overload"] = told
+
+
+PLAIN = {"idle": idle, "capacity": capacity, "overload": overload}
+"""Parts that one server goes through."""
 
 
 def beside_job(bench: Bench) -> None:
@@ -182,47 +161,15 @@ def beside_job(bench: Bench) -> None:
     }
 
 
-def goals(document: Document) -> dict[str, Any]:
-    """What was wanted, and whether it is so; None where it was not measured."""
-    flood, job = document.get("overload"), document.get("job")
-    share = document.get("accepted_over_engine")
-    growth = flood and flood["rss_growth"]
-    small, quiet = (job or {}).get("small_ms"), (job or {}).get("idle_ms")
-    return {
-        "no_5xx_but_503": flood and not flood["server_errors"] and not flood["failures"],
-        "each_503_says_when": flood and not flood["without_retry_after"],
-        "throughput": None if share is None else share >= THROUGHPUT,
-        "rss_flat": None if growth is None else abs(growth) <= GROWTH,
-        "small_beside_job": small["p99"] <= SLOWER * quiet["p50"] if small and quiet else None,
-    }
-
-
-def rows_of(document: Document) -> list[Document]:
-    """The table for people."""
-    told = {name: document[name] for name in ("idle", "capacity", "overload") if name in document}
-    return [
-        {
-            "part": name,
-            "accepted_per_s": part["accepted_per_s"],
-            "status": json.dumps(part["status"]),
-            "p50_ms": (part["latency_ms"] or {}).get("p50"),
-            "p99_ms": (part["latency_ms"] or {}).get("p99"),
-            "rss_mb": part["server"]["rss_mb"],
-            "generator": part["generator"]["cpu_share"],
-            "foreign": part["foreign"],
-        }
-        for name, part in told.items()
-    ]
-
-
 def run(bench: Bench, parts: Sequence[str]) -> Document:
     """All parts that are wanted, in order; one that fails is left out, with the reason."""
     document, left_out = bench.document, {}
     engines = [bench.engine()] if "engine" in parts else []
-    with bench.start() as server:
-        document["load_s"] = server.load_s
-        for name, part in {"idle": idle, "capacity": capacity, "overload": overload}.items():
-            if name in parts:
+    plain = {name: part for name, part in PLAIN.items() if name in parts}
+    if plain:
+        with bench.start() as server:
+            document["load_s"] = server.load_s
+            for name, part in plain.items():
                 say(f"part {name}")
                 part(bench, server)
     if "job" in parts:
@@ -247,6 +194,7 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overload", description=headline(__doc__))
     add_work(parser)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model folder (%(default)s)")
+    parser.add_argument("--provider", default="cpu", help="execution provider (%(default)s)")
     parser.add_argument("--precision", default="fp32", help="precision of the network (%(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="workers (one a core)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="which parts (all)")

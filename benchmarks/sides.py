@@ -26,6 +26,24 @@ PLAN = {"tile_px": TILE_PX, "overlap_px": OVERLAP_PX, "threshold": THRESHOLD}
 """What everybody is told where all are to do the same."""
 
 
+def peer_network(work: Path, model: str, python: Path, side: int = TILE_PX) -> Path:
+    """A model's network as the peers want it, for tiles of `side` px; made anew where the model has changed since.
+
+    Raises:
+        SideError: it cannot be made.
+    """
+    folder, path = find_model(model), work / f"peer-{side}.onnx"
+    if path.exists() and path.stat().st_mtime > (folder / "card.json").stat().st_mtime:
+        return path
+    command = [str(python), "-m", "benchmarks.peer_model", "--model", str(folder.resolve()), "--out", str(path)]
+    command += ["--side", str(side)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    if done.returncode:
+        message = f"the peers' network could not be made: {done.stderr.strip().splitlines()[-1]}"
+        raise SideError(message)
+    return path
+
+
 class Sides:
     """Starts children, remembers those that cannot start, and ends all."""
 
@@ -66,21 +84,9 @@ class Sides:
         log = self.work / "logs" / f"{name.replace(' ', '-')}.log"
         if name in PEERS:
             python = ready_python(self.venv)
-            return Child(f"peer_{name}", ["--network", str(self._network(python))], log, python)
+            return Child(f"peer_{name}", ["--network", str(peer_network(self.work, self.model, python))], log, python)
         _, provider, precision = name.split()
         return Child("ours", ["--model", self.model, "--provider", provider, "--precision", precision], log)
-
-    def _network(self, python: Path) -> Path:
-        """The model's network as the peers want it, made anew where the model has changed since."""
-        folder, path = find_model(self.model), self.work / f"peer-{TILE_PX}.onnx"
-        if path.exists() and path.stat().st_mtime > (folder / "card.json").stat().st_mtime:
-            return path
-        command = [str(python), "-m", "benchmarks.peer_model", "--model", str(folder.resolve()), "--out", str(path)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
-        if done.returncode:
-            message = f"the peers' network could not be made: {done.stderr.strip().splitlines()[-1]}"
-            raise SideError(message)
-        return path
 
     def runner(self, name: str, scene: Path, **request: object) -> Callable[[], Run]:
         """A function that runs a scene by a side, with what the request says besides."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from edge.errors import UsageError
 from edge.server.addresses import is_public
 from edge.server.problems import HttpError
+from edge.server.settings import Settings
 from edge.server.urls import check_url, parse_url
 
 # --- which URLs ---
@@ -102,6 +106,16 @@ def test_a_prefix_without_a_slash_ends_at_a_segment() -> None:
 def test_no_other_writing_of_an_allowed_address_will_do(host: str) -> None:
     with pytest.raises(HttpError):
         check_url(f"http://{host}:9000/tiles/a", ["http://127.0.0.1:9000/tiles/"])
+
+
+def test_what_an_operator_allows_is_checked_before_the_start() -> None:
+    Settings(state=Path("state"), urls=(PREFIX, "http://127.0.0.1:9000/tiles/"), hosts=("quay.local", "fd00::7"))
+    for prefix in ("tiles.example.com", "https://", "file:///data/", "https://a.example/?b=c", "https://a.example/../"):
+        with pytest.raises(UsageError, match="--allow-url"):
+            Settings(state=Path("state"), urls=(prefix,))
+    for name in ("quay.local:8080", "http://quay.local", "", "*", "[fd00::7]"):
+        with pytest.raises(UsageError, match="--allow-host"):
+            Settings(state=Path("state"), hosts=(name,))
 
 
 def test_errors_do_not_tell_the_query_which_may_hold_a_key() -> None:

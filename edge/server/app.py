@@ -21,6 +21,8 @@ from edge.server import (
     routes_models,
     routes_oip,
     routes_ops,
+    routes_page,
+    routes_view,
 )
 from edge.server.guard import Guard
 from edge.server.observe import CLIENT_CLOSED_REQUEST, Observe
@@ -45,6 +47,8 @@ ROUTERS = (
     routes_jobs.router,
     routes_job_scene.router,
     routes_job_results.router,
+    routes_view.router,
+    routes_page.router,
 )
 
 
@@ -65,6 +69,7 @@ def create_app(core: Core) -> FastAPI:
         license_info={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect is an answer that no route documents
         lifespan=lifespan,
     )
     app.state.core = core

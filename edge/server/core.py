@@ -14,6 +14,7 @@ from edge.server.admission import Admission
 from edge.server.jobs import Jobs
 from edge.server.metrics import Metrics
 from edge.server.scoring import Work
+from edge.server.views import Views
 from edge.session import cores
 from edge.workers import FairPool
 
@@ -68,6 +69,9 @@ class Core:
         """Read the scenes of requests."""
         self.clerks = ThreadPoolExecutor(CLERKS, thread_name_prefix="clerk")
         """Look into files and write them, briefly."""
+        self.views = Views(PATIENCE, self.life.stopping)
+        """Show scenes of jobs."""
+        self.jobs.on_removed.append(self.views.forget)
         self.metrics.watch(self)
 
     def work(
@@ -97,6 +101,7 @@ class Core:
         self.stop()
         self.scanners.shutdown(wait=True, cancel_futures=True)
         self.clerks.shutdown(wait=True, cancel_futures=True)
+        self.views.close()
         self.jobs.close()
         self.urgent.close()
         self.patient.close()

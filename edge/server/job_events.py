@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.server.inline import in_thread
 from edge.server.job_record import ENDED
@@ -24,17 +24,20 @@ HEARTBEAT_S = 15.0
 
 async def events(core: Core, job_id: str) -> AsyncIterator[str]:
     """Events of a job until it has ended or is removed, or the server stops."""
-    version: tuple[object, ...] = ()
-    told, spoke = "", time.monotonic()
+    seen: tuple[object, ...] = ()
+    told: dict[str, Any] = {}
+    spoke = time.monotonic()
     while not core.life.stopping.is_set():
-        if version != (version := core.jobs.version(job_id)):
+        version = core.jobs.version(job_id)
+        if version != seen:
+            seen = version
             try:
                 document = await in_thread(core, lambda: core.jobs.document(core.jobs.get(job_id)))
-            except HttpError:
+            except HttpError:  # it was removed
                 return
-            if told != (told := json.dumps(document)):
-                yield f"event: job\ndata: {told}\n\n"
-                spoke = time.monotonic()
+            if document != told:
+                told, spoke = document, time.monotonic()
+                yield f"event: job\ndata: {json.dumps(document)}\n\n"
             if document["state"] in ENDED:
                 return
         if time.monotonic() - spoke >= HEARTBEAT_S:

@@ -12,7 +12,7 @@ from edge.write.atomic import make_folder, write_text
 from edge.write.document_json import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from edge.server.job_record import Job
@@ -32,7 +32,10 @@ class JobFiles:
             OutputError: it cannot be made.
         """
         self.root = root
+        self.on_removed: list[Callable[[str], None]] = []
+        """Called, from any thread, with the id of each job whose files have been removed."""
         make_folder(root)
+        settle(root.parent)
 
     def folder(self, job_id: str) -> Path:
         """Of one job."""
@@ -103,6 +106,8 @@ class JobFiles:
     def remove(self, job_id: str) -> None:
         """Delete all files of a job; what is open somewhere goes when it is closed."""
         shutil.rmtree(self.folder(job_id), ignore_errors=True)
+        for told in self.on_removed:
+            told(job_id)
 
     def sweep(self, kept: Collection[str]) -> int:
         """Delete all that is of no job; how many there were."""

@@ -70,21 +70,30 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(path: Path, database: sqlite3.Connection) -> None:
-    """Claim the file, check it, and give a new one its tables."""
+    """Claim the file, check it, and give a new one its tables; one that is no ledger is left as it is."""
     database.execute("PRAGMA locking_mode = EXCLUSIVE")  # before the first access, so that no shared memory is needed
+    database.execute("BEGIN EXCLUSIVE")
+    try:
+        new = _check(path, database)
+    finally:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")  # each commit is on the disk, not on its way
-    database.execute("BEGIN EXCLUSIVE")
-    database.execute("COMMIT")
+    if new:
+        database.executescript(
+            f"BEGIN;{SCHEMA}PRAGMA application_id={APPLICATION};PRAGMA user_version={VERSION};COMMIT"
+        )
+
+
+def _check(path: Path, database: sqlite3.Connection) -> bool:
+    """Whether it is new; what is neither that nor a ledger is refused."""
     application, version, tables = (
         database.execute(question).fetchone()[0]
         for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
     )
     if not tables:
-        database.executescript(
-            f"BEGIN;{SCHEMA}PRAGMA application_id={APPLICATION};PRAGMA user_version={VERSION};COMMIT"
-        )
-        return
+        return True
     if application != APPLICATION:
         raise OutputError(path, "is a database, but no ledger of jobs", _ELSEWHERE)
     if version > VERSION:
@@ -93,6 +102,7 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
     found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise OutputError(path, f"is damaged ({found})", _ELSEWHERE)
+    return False
 
 
 def _told(path: Path, error: sqlite3.Error) -> OutputError:

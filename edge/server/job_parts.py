@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
 from edge.server.problems import HttpError
 from edge.server.settings import DAY_S, MIB
 from edge.server.streams import batches, off_loop, write
@@ -20,7 +23,7 @@ from edge.server.streams import batches, off_loop, write
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from fastapi import Request
+    from starlette.types import Message
 
     from edge.server.job_files import JobFiles
     from edge.server.job_record import Job
@@ -31,6 +34,28 @@ GIVEN_UP_S = DAY_S
 """After which an upload of which nothing more comes is given up."""
 SAFE_EVERY = 64 * MIB
 """Bytes after which they are made safe within a part."""
+
+
+class _Sender:
+    """A request that sends a part, and can be told that another takes over."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = Request(request.scope, self._receive)
+        """The same request; its body breaks off when another takes over."""
+        self.ended = asyncio.Event()
+        self.left = asyncio.Event()
+        """Set to have it break off: its connection may be dead without anybody knowing."""
+        self._inner = request.receive
+
+    async def _receive(self) -> Message:
+        """The next piece of the body."""
+        coming, leaving = asyncio.ensure_future(self._inner()), asyncio.ensure_future(self.left.wait())
+        try:
+            await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() else {"type": "http.disconnect"}
+        finally:
+            coming.cancel()
+            leaving.cancel()
 
 
 @dataclass(slots=True)
@@ -50,7 +75,7 @@ class JobParts:
     def __init__(self, settings: Settings, store: JobStore, files: JobFiles) -> None:
         """Nothing is on its way."""
         self._settings, self._store, self._files = settings, store, files
-        self._writing: dict[str, asyncio.Task[None]] = {}
+        self._senders: dict[str, _Sender] = {}
 
     def recover(self, job: Job) -> bool:
         """Cut off what is not known to be safe of an upload that a server has left; False where some of it is gone."""
@@ -60,16 +85,15 @@ class JobParts:
         os.truncate(path, job.received)
         return True
 
-    def writing(self, job_id: str) -> bool:
+    def sending(self, job_id: str) -> bool:
         """Whether a request is sending a part of this job."""
-        return job_id in self._writing
+        return job_id in self._senders
 
     async def interrupt(self, job_id: str) -> None:
-        """End the request that is sending a part of this job: its connection may be dead without anybody knowing."""
-        while task := self._writing.get(job_id):
-            task.cancel()
-            await asyncio.wait([task])
-            self._drop(job_id, task)
+        """End the request that is sending a part of this job; what it has sent is safe then."""
+        while sender := self._senders.get(job_id):
+            sender.left.set()
+            await sender.ended.wait()
 
     async def append(self, request: Request, job: Job, offset: int) -> None:
         """Append what a request sends; `interrupt` has been called, and nothing was awaited after the job was read.
@@ -86,20 +110,16 @@ class JobParts:
         """
         if job.state != "receiving" or offset != job.received:
             raise misplaced(job)
-        task = asyncio.ensure_future(self._write(request, job))
-        self._writing[job.id] = task
+        sender = self._senders[job.id] = _Sender(request)
         try:
-            await asyncio.wait([task])
-        finally:  # also where this request itself is cancelled
-            task.cancel()
-            self._drop(job.id, task)
-        if task.cancelled():
-            raise HttpError(409, "another request goes on with this upload", "ask by HEAD how far it is")
-        task.result()
-
-    def _drop(self, job_id: str, task: asyncio.Task[None]) -> None:
-        if self._writing.get(job_id) is task:
-            del self._writing[job_id]
+            await self._write(sender.request, job)
+        except ClientDisconnect:
+            if not sender.left.is_set():
+                raise
+            raise HttpError(409, "another request goes on with this upload", "ask by HEAD how far it is") from None
+        finally:
+            del self._senders[job.id]
+            sender.ended.set()
 
     async def _write(self, request: Request, job: Job) -> None:
         """Write a body behind what is there, and make it safe, however it ends."""

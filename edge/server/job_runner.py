@@ -93,8 +93,9 @@ class Runner:
     def close(self) -> None:
         """Wait for the thread; the server is stopping."""
         self.call()
-        if self._run:
-            self._run.stop.set()
+        run = self._run
+        if run:
+            run.stop.set()
         if self._thread.ident is not None:
             self._thread.join()
 

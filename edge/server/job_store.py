@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 COLUMNS = tuple(field.name for field in fields(Job))
 _JSON = frozenset({"options", "error", "counts", "interval"})
 _ALIVE = "removed IS NULL"
-_OPEN = tuple(state for state in MOVES if state not in ENDED)
 _BARE = {"place": None, "error": None, "counts": None, "interval": None}
 """What the row of a removed job no longer tells."""
 

@@ -53,6 +53,7 @@ class Jobs:
         """
         self._core = core
         self.files = JobFiles(core.settings.state / FOLDER)
+        self.on_removed = self.files.on_removed
         self.store = JobStore(core.settings.state / LEDGER)
         self.room = JobRoom(core.settings, self.store)
         self.parts = JobParts(core.settings, self.store, self.files)
@@ -60,8 +61,6 @@ class Jobs:
         self.painter = ThreadPoolExecutor(1, "paint", be_patient, (patience,))
         """Draws overlays, one at a time."""
         self._janitor = threading.Thread(target=self._keep_tidy, name="janitor", daemon=True)
-        self.on_removed: list[Callable[[str], None]] = []
-        """Called, from any thread, with the id of each job whose files have been removed."""
         self._recover()
 
     def start(self) -> None:
@@ -160,9 +159,9 @@ class Jobs:
         now = time.time()
         if self.store.move(job_id, "cancelled", ended=now, expires=now + self._core.settings.keep_s):
             if not self.runner.stop(job_id):  # else the runner does it, when it has let go of them
-                self._remove_files(job_id)
+                self.files.remove(job_id)
         elif self.store.bury(job_id):
-            self._remove_files(job_id)
+            self.files.remove(job_id)
 
     def tidy(self) -> None:
         """Remove what has expired, give up uploads that do not go on, and forget what was removed long ago."""
@@ -172,7 +171,7 @@ class Jobs:
                 told = HttpError(408, "the upload was not finished in time", "send the scene again")
                 self._fail(job, told)
             elif self.store.bury(job.id):
-                self._remove_files(job.id)
+                self.files.remove(job.id)
         self.store.forget(now - self._core.settings.keep_s)
 
     def _keep_tidy(self) -> None:
@@ -206,12 +205,7 @@ class Jobs:
         told = problem(error).model_dump(exclude_none=True)
         if self.store.move(job.id, "failed", ended=now, expires=now + self._core.settings.keep_s, error=told):
             self._core.metrics.failed(error, "job")
-            self._remove_files(job.id)
-
-    def _remove_files(self, job_id: str) -> None:
-        self.files.remove(job_id)
-        for told in self.on_removed:
-            told(job_id)
+            self.files.remove(job.id)
 
 
 def _due(job: Job, now: float) -> bool:

@@ -22,19 +22,21 @@ from edge.errors import TankerEdgeError
 from edge.server.problems import HttpError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from prometheus_client.metrics_core import Metric
 
     from edge.server.core import Core
 
-disable_created_metrics()  # a second series for each, of when it began
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 SCENE_S = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3600, 10_000)
 KINDS = ("tanker", "other", "unknown")
 OUTCOMES = ("scored", "skipped", "failed")
+SPACE = "tanker_edge"
+_without_creation: Callable[[], None] = disable_created_metrics
+_without_creation()  # a second series for each, of when it began
 
 
 class Metrics:
@@ -45,27 +47,30 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.listeners: list[Callable[[Mapping[str, Any], str], None]] = []
         """Are told of each scene that was counted, as `counted` is."""
-        own = {"registry": self.registry, "namespace": "tanker_edge"}
-        self._requests = Counter("requests", "Requests that were answered", ["route", "method", "status"], **own)
-        self._seconds = Histogram(
-            "request_seconds", "From a request's head to its answer's end", ["route"], buckets=REQUEST_S, **own
-        )
-        self._stages = Histogram(
+        self._requests = self._counter("requests", "Requests that were answered", "route", "method", "status")
+        self._seconds = self._histogram("request_seconds", "From its head to its answer's end", REQUEST_S, "route")
+        self._stages = self._histogram(
             "scene_seconds",
-            "Time of a scene by stage; read, infer and look are sums over the workers",
-            ["way", "stage"],
-            buckets=SCENE_S,
-            **own,
+            "Of a scene by stage; read, infer and look are sums over the workers",
+            SCENE_S,
+            "way",
+            "stage",
         )
-        self._tiles = Counter("tiles", "Tiles of counted scenes by what became of them", ["outcome"], **own)
-        self._vessels = Counter("vessels", "Vessels that were counted", ["kind"], **own)
-        self._failures = Counter("failures", "Scenes that were not counted", ["way", "reason"], **own)
-        self._partial = Counter("scenes_not_wholly_seen", "Counted scenes with a coverage below 1", ["way"], **own)
+        self._tiles = self._counter("tiles", "Tiles of counted scenes by what became of them", "outcome")
+        self._vessels = self._counter("vessels", "Vessels that were counted", "kind")
+        self._failures = self._counter("failures", "Scenes that were not counted", "way", "reason")
+        self._partial = self._counter("scenes_not_wholly_seen", "Counted scenes with a coverage below 1", "way")
         for outcome in OUTCOMES:
             self._tiles.labels(outcome)
         for kind in KINDS:
             self._vessels.labels(kind)
         ProcessCollector(registry=self.registry)
+
+    def _counter(self, name: str, told: str, *labels: str) -> Counter:
+        return Counter(name, told, labels, namespace=SPACE, registry=self.registry)
+
+    def _histogram(self, name: str, told: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(name, told, labels, namespace=SPACE, registry=self.registry, buckets=buckets)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered.
@@ -132,11 +137,14 @@ class _InHand(Collector):
         yield _gauge("event_streams", "Clients that listen for events", life.streams)
         yield _gauge("scenes_in_flight", "Scenes of requests that are being counted", core.admission.requests)
         yield _gauge("pixels_in_flight", "Their pixels", core.admission.px)
-        waiting = GaugeMetricFamily("tanker_edge_waiting_tiles", "Tiles that no worker has begun", labels=["pool"])
+        waiting = GaugeMetricFamily(f"{SPACE}_waiting_tiles", "Tiles that no worker has begun", labels=["pool"])
         waiting.add_metric(["request"], core.urgent.waiting)
         waiting.add_metric(["job"], core.patient.waiting)
         yield waiting
-        yield from self._jobs()
+        jobs = GaugeMetricFamily(f"{SPACE}_jobs", "Jobs that are kept, by state", labels=["state"])
+        for state, number in core.jobs.store.numbers().items():
+            jobs.add_metric([state], number)
+        yield jobs
         card, detector = now.detector.card, now.detector
         facts = {
             "name": card.name,
@@ -145,26 +153,16 @@ class _InHand(Collector):
             "provider": detector.provider,
             "precision": detector.precision,
         }
-        info = GaugeMetricFamily("tanker_edge_model_info", "The model that is served", labels=list(facts))
+        info = GaugeMetricFamily(f"{SPACE}_model_info", "The model that is served", labels=list(facts))
         info.add_metric([str(fact) for fact in facts.values()], 1)
         yield info
         since = datetime.fromisoformat(now.since).timestamp()
         yield _gauge("model_loaded_timestamp_seconds", "When that was, since 1970", since)
-        swaps = CounterMetricFamily("tanker_edge_model_swaps", "Reloads of the model", labels=["outcome"])
+        swaps = CounterMetricFamily(f"{SPACE}_model_swaps", "Reloads of the model", labels=["outcome"])
         swaps.add_metric(["swapped"], core.served.swaps)
         swaps.add_metric(["refused"], core.served.refused)
         yield swaps
 
-    def _jobs(self) -> Iterable[Metric]:
-        """Jobs by state, where the server has jobs."""
-        jobs = getattr(self._core, "jobs", None)
-        if jobs is None:
-            return
-        family = GaugeMetricFamily("tanker_edge_jobs", "Jobs by state", labels=["state"])
-        for state, number in jobs.store.numbers().items():
-            family.add_metric([state], number)
-        yield family
-
 
 def _gauge(name: str, told: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"tanker_edge_{name}", told, value)
+    return GaugeMetricFamily(f"{SPACE}_{name}", told, value)

@@ -140,7 +140,7 @@ def to_json(tensor: Tensor) -> Sequence[float | str | None]:
     """A tensor as a flat list; JSON has no NaN, so that null stands for it, which numpy reads as NaN again."""
     if isinstance(tensor, list):
         return [element.decode() for element in tensor]
-    values: list[float] = tensor.ravel().tolist()
+    values: Sequence[float] = tensor.ravel().tolist()
     return [None if value != value else value for value in values]  # noqa: PLR0124 - only NaN is not itself
 
 

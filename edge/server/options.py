@@ -15,7 +15,7 @@ class CountOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    gsd: Annotated[float | None, Field(gt=0, le=1000, allow_inf_nan=False)] = None
+    gsd: Annotated[float | None, Field(ge=0.001, le=1000, allow_inf_nan=False)] = None
     """Ground sample distance, m/px, over what the file says."""
     conf: Annotated[float | None, Field(ge=0, le=1)] = None
     """Score from which a vessel counts."""

@@ -34,7 +34,7 @@ class Protocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; a head must be whole in time, however it trickles."""
         super().data_received(data)
-        if self.cycle is None or self.cycle.response_complete:
+        if getattr(self.cycle, "response_complete", True):  # None before the first request
             if self._late is None and self.timeout_keep_alive_task is None:
                 self._wait_for_head()
         elif self._late is not None:

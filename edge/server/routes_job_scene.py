@@ -51,7 +51,7 @@ async def _settled(core: Core, job_id: str) -> Job:
     while True:
         await core.jobs.parts.interrupt(job_id)
         job = await in_thread(core, lambda: core.jobs.get(job_id))
-        if not core.jobs.parts.writing(job_id):
+        if not core.jobs.parts.sending(job_id):
             break
     if job.source != "upload":
         raise HttpError(409, "the scene of this job is not uploaded", f"it was named by a {job.source}")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request, Response
 
 from edge.server.problems import HttpError
+from edge.server.shield import POLICY
 from edge.server.zipped import WORTH_BYTES, compressed, takes_gzip
 
 router = APIRouter(include_in_schema=False)
@@ -27,11 +28,6 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".md": "text/plain; charset=utf-8",
 }
-POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-"""What the page may load: only what is ours, and pictures that it has made itself."""
 DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 """Swagger UI sets styles in attributes."""
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field, ValidationError
 
 from edge.server import reviews
 from edge.server.core import TheCore
 from edge.server.inline import in_thread
+from edge.server.job_results import done
 from edge.server.marks import Marks, Review
 from edge.server.problems import HttpError, documented
 from edge.server.pyramid import TILE_PX
+from edge.server.routes_jobs import JobId
 from edge.server.streams import batches
 from edge.server.views import Shown
 from edge.server.zipped import zipped
@@ -37,7 +39,6 @@ _REVIEW_BODY: dict[str, Any] = {
 }
 """The body as OpenAPI has it: it is read with a limit, so that FastAPI does not see it."""
 
-JobId = Annotated[str, Path(description="of a job")]
 Match = Annotated[str | None, Header(max_length=4096)]
 
 
@@ -163,15 +164,8 @@ def _parsed(body: bytes) -> Marks:
 
 
 async def _done(core: Core, job_id: str) -> Job:
-    """A job that has been counted.
-
-    Raises:
-        HttpError: 404, 410; 409 where it has not.
-    """
-    job = await in_thread(core, lambda: core.jobs.get(job_id))
-    if job.state != "done":
-        raise HttpError(409, f"the job is {job.state}: nothing was counted yet", f"see /v1/jobs/{job_id}")
-    return job
+    """A job that has been counted; else see `done`."""
+    return await in_thread(core, lambda: done(core.jobs, job_id))
 
 
 async def _shown(core: Core, job_id: str) -> Shown:

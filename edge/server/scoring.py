@@ -76,8 +76,9 @@ def score_open(
 def candidates(scene: Scene, detector: Detector, result: ScanResult) -> dict[str, Any]:
     """What a page needs to count anew at another threshold at once.
 
-    Keys: `threshold` of the document; `floor`, the least score that is kept; `detections`, rows as in the document, of
-    all scores from the floor on; `recounts`, rows of `threshold`, `counts` and `interval`, from the floor to 1.
+    Keys: `threshold` of the document; `near`, within which a score is near a threshold; `floor`, the least score that is
+    kept; `detections`, rows as in the document, of all scores from the floor on; `recounts`, rows of `threshold`,
+    `counts` and `interval`, from the floor to 1.
     """
     floor = detector.card.score_floor
     everything = build_document(scene, detector, replace(result, threshold=floor))["detections"]
@@ -92,4 +93,10 @@ def candidates(scene: Scene, detector: Detector, result: ScanResult) -> dict[str
         }
         for threshold, numbers in zip(thresholds, counts, strict=True)
     ]
-    return {"threshold": result.threshold, "floor": floor, "detections": everything, "recounts": rows}
+    return {
+        "threshold": result.threshold,
+        "near": detector.card.near,
+        "floor": floor,
+        "detections": everything,
+        "recounts": rows,
+    }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.errors import UsageError
+from edge.server.urls import check_prefix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 MIB = 2**20
 GIB = 2**30
 DAY_S = 86_400.0
+HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 LONGEST_TOKEN, SHORTEST_TOKEN = 4096, 16
 
 
@@ -72,7 +75,7 @@ class Settings:
             ("--max-body-mb", self.max_body_bytes, 1, None),
             ("--max-upload-gb", self.max_upload_bytes, 1, None),
             ("--max-request-mp", self.max_request_pixels, 1, None),
-            ("--max-inflight-mp", self.max_inflight_pixels, self.max_request_pixels, None),
+            ("--max-inflight-mp", self.max_inflight_pixels / 1e6, self.max_request_pixels / 1e6, None),
             ("--max-job-mp", self.max_job_pixels, 1, None),
             ("--max-decoded-mp", self.max_decoded_pixels, 1, None),
             ("--max-waiting-jobs", self.max_waiting_jobs, 1, None),
@@ -87,6 +90,11 @@ class Settings:
                 limit = f"at least {low:g}" if high is None else f"from {low} to {high}"
                 raise UsageError(option, f"{value:g} makes no sense here", f"give {limit}")
         self._check_token()
+        for prefix in self.urls:
+            check_prefix(prefix)
+        for name in self.hosts:
+            if not HOST_NAME.fullmatch(name):
+                raise UsageError("--allow-host", f"{name} is no name of a host", "give the name alone, without a port")
 
     def _check_token(self) -> None:
         """A token must be hard to guess, and must be there where strangers can reach the server."""

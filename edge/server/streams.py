@@ -54,7 +54,7 @@ class Patience:
         except StopAsyncIteration:
             return None
         except asyncio.TimeoutError:
-            slow = left < self._silence_s
+            slow = left < self._silence_s / 2
             cause = f"it came at less than {SLOWEST:,} bytes/s" if slow else f"nothing came for {self._silence_s:g} s"
             raise HttpError(408, f"the body is not whole: {cause}", "send it without pauses, or in parts") from None
         self._waited_s += time.monotonic() - begun

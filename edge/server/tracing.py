@@ -1,7 +1,7 @@
 """Traces for OpenTelemetry, where the environment asks for them by any OTEL_ variable and the extra [otel] is there.
 
 A span a request, and under it (or by itself, for a job) one a counted scene with the time of its stages. They go out by
-OTLP over HTTP. Where nobody asks, nothing of OpenTelemetry is imported.
+OTLP over HTTP. Where nobody asks, nothing of it is imported here.
 """
 
 from __future__ import annotations

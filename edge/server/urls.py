@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from edge.errors import UsageError
 from edge.server.problems import HttpError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _PLAIN = re.compile(r"[!-\[\]-~]+")
 _ROUNDS = 4
 """Of decoding; whoever encodes a path oftener than that has no good reason."""
 _CONTROL = 32
+_MEND_PREFIX = "give how allowed URLs begin, as in https://tiles.example.org/scenes/"
 _MEND = "name one under a prefix that its operator allowed, or send the scene itself"
 
 
@@ -118,6 +120,20 @@ def _check_path(path: str) -> None:
         path = decoded
     message = "its path is encoded several times over"
     raise ValueError(message)
+
+
+def check_prefix(text: str) -> None:
+    """Check what an operator allows, so that a mistake is told before the server starts.
+
+    Raises:
+        UsageError: it is no URL, or has a query.
+    """
+    try:
+        query = parse_url(text).query
+    except ValueError as error:
+        raise UsageError("--allow-url", f"{text} is no prefix of URLs: {error}", _MEND_PREFIX) from None
+    if query:
+        raise UsageError("--allow-url", f"{text} has a query, which is not compared", _MEND_PREFIX)
 
 
 def check_url(text: str, prefixes: Iterable[str]) -> tuple[Url, Url]:

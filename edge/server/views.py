@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from edge.errors import SceneError, StoppedError
+from edge.errors import StoppedError, TankerEdgeError
 from edge.geometry import Window
 from edge.scene import scene_size
 from edge.server.open_scenes import OpenScenes
-from edge.server.problems import HttpError
+from edge.server.problems import HttpError, without_folder
 from edge.server.pyramid import Pyramid, encode, pack, read, unpack
 from edge.workers import be_patient
 from edge.write.atomic import write_bytes
@@ -198,7 +198,9 @@ def _told(shown: Shown, call: Callable[[], T]) -> T:
         return call()
     except StoppedError:
         raise HttpError(503, "the server is stopping", "try again", headers={"Retry-After": "5"}) from None
-    except (SceneError, OSError):
+    except (TankerEdgeError, OSError) as error:
         if shown.path.is_file() and shown.folder.is_dir():
+            if isinstance(error, TankerEdgeError):
+                raise without_folder(without_folder(error, shown.folder), shown.path.parent) from error
             raise
         raise HttpError(410, "the scene is no longer there", "count it again", subject=shown.path.name) from None

@@ -5,6 +5,8 @@ import { KINDS, MARKS } from "./format.js";
 
 const LABELLED_PX = 26; // shortest vessel on the screen that gets its number
 const MOST_LABELS = 150;
+const FRAME_PX = 7; // from a box to its frame
+const ARM_PX = 14;
 
 const line = (...points) => `M${points.map((point) => point.map((v) => v.toFixed(1)).join(" ")).join("L")}`;
 const middle = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
@@ -20,6 +22,25 @@ export function outline(corners, kind) {
 /** A cross through a box that is wrong. */
 const crossed = ([a, b, c, d]) => line(a, c) + line(b, d);
 
+/** Four brackets round a box, px of the screen. */
+function frame(corners) {
+  const unit = ([ax, ay], [bx, by]) => {
+    const length = Math.hypot(bx - ax, by - ay) || 1;
+    return [(bx - ax) / length, (by - ay) / length];
+  };
+  const along = unit(corners[3], corners[0]);
+  const across = unit(corners[0], corners[1]);
+  const signs = [[1, -1], [1, 1], [-1, 1], [-1, -1]]; // ahead and to starboard of the centre
+  const out = corners.map(([x, y], i) => [x + FRAME_PX * (signs[i][0] * along[0] + signs[i][1] * across[0]),
+    y + FRAME_PX * (signs[i][0] * along[1] + signs[i][1] * across[1])]);
+  const arm = (a, b) => {
+    const [ux, uy] = unit(a, b);
+    const size = Math.min(ARM_PX, Math.hypot(b[0] - a[0], b[1] - a[1]) / 2 - 1);
+    return [a[0] + ux * size, a[1] + uy * size];
+  };
+  return out.map((corner, i) => line(arm(corner, out[(i + 3) % 4]), corner, arm(corner, out[(i + 1) % 4]))).join("");
+}
+
 /** How a kind looks, as a small picture for the legend. */
 export function swatch(kind, { near = false } = {}) {
   const corners = [[27, 4], [27, 14], [3, 14], [3, 4]];
@@ -33,7 +54,8 @@ export class Boxes {
   constructor(host) {
     this.scaled = svg("g", {});
     this.labels = svg("g", { class: "labels" });
-    this.root = svg("svg", { class: "boxes", "aria-hidden": true }, this.scaled, this.labels);
+    this.frame = svg("path", { class: "frame" });
+    this.root = svg("svg", { class: "boxes", "aria-hidden": true }, this.scaled, this.frame, this.labels);
     host.append(this.root);
     this.paths = new Map();
     this.labelled = [];
@@ -60,18 +82,15 @@ export class Boxes {
       if (!name.endsWith("filled")) nodes.push(svg("path", { class: "casing", d }));
       nodes.push(svg("path", { class: `line ${name}`, d }));
     }
-    this.scaled.replaceChildren(...nodes, ...(this.marked ? [this.marked] : []));
+    this.scaled.replaceChildren(...nodes, ...(this.sketched ? [this.sketched] : []));
     this.labelled = rows;
     this.place(...this.last);
   }
 
-  /** Draw one box so that it is seen at once; null for none. */
+  /** Frame one box so that it is seen at once, and nothing of the vessel is hidden; null for none. */
   mark(row) {
-    this.marked?.remove();
-    this.marked = row && svg("g", { class: "chosen" },
-      svg("path", { class: "halo", d: `${line(...row.corners)}Z` }),
-      svg("path", { class: `line ${row.kind}${row.near ? " near" : ""}`, d: outline(row.corners, row.kind) }));
-    if (this.marked) this.scaled.append(this.marked);
+    this.framed = row;
+    this.place(...this.last);
   }
 
   /** Draw what is being drawn by hand: points, and corners where there are four. */
@@ -88,6 +107,7 @@ export class Boxes {
   place(scale, x, y, width, height) {
     this.last = [scale, x, y, width, height];
     this.scaled.setAttribute("transform", `matrix(${scale} 0 0 ${scale} ${x} ${y})`);
+    this.frame.setAttribute("d", this.framed ? frame(this.framed.corners.map(([a, b]) => [a * scale + x, b * scale + y])) : "");
     const nodes = [];
     for (const row of this.labelled) {
       const [left, top] = [row.top[0] * scale + x, row.top[1] * scale + y];

@@ -12,11 +12,13 @@ export async function follow(id, onJob, signal) {
   for (let failures = 0; ; ) {
     try {
       const response = await send(`/v1/jobs/${id}/events`, { signal, headers: { Accept: "text/event-stream" } });
+      let last = null;
       for await (const job of jobs(response.body)) {
         failures = 0;
+        last = job;
         onJob(job);
-        if (ended(job)) return job;
       }
+      if (last && ended(last)) return last;
     } catch (error) {
       if (signal.aborted) throw error;
       if (error.status >= 400 && error.status !== 503) throw error;

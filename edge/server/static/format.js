@@ -29,6 +29,11 @@ export function length(value, error) {
   return error === null ? `${Math.round(value)} m` : `${Math.round(value)} m ± ${Math.max(1, Math.round(error))} m`;
 }
 
+/** Longitude and latitude as "53.12345° N, 8.54321° E". */
+export function place([lon, lat]) {
+  return `${Math.abs(lat).toFixed(5)}° ${lat < 0 ? "S" : "N"}, ${Math.abs(lon).toFixed(5)}° ${lon < 0 ? "W" : "E"}`;
+}
+
 export function bytes(n) {
   if (n < 1e6) return `${Math.max(1, Math.round(n / 1e3))} kB`;
   return n < 1e9 ? `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)} MB` : `${(n / 1e9).toFixed(1)} GB`;

@@ -39,13 +39,13 @@ export class List {
     if (held && rows.length) this.focus(this.active);
   }
 
-  /** Which row is shown in the picture; null for none. */
-  choose(row) {
+  /** Which row is shown in the picture, null for none; and whether the list scrolls to it. */
+  choose(row, reveal) {
     this.chosen = row;
     const index = this.rows.indexOf(row);
     if (index >= 0) {
       this.active = index;
-      this.reveal(index);
+      if (reveal) this.reveal(index);
     }
     this.render();
     for (const [i, node] of this.nodes) this.state(node, i);
@@ -88,19 +88,20 @@ export class List {
 
   row(row, i) {
     const size = length(row.length_m, row.length_error_m);
-    const facts = [size, row.size_class, `score ${score(row.score)}`].filter(Boolean).join(" · ");
+    const facts = [size, row.size_class].filter(Boolean).join(" · ");
+    const sure = el("span", { class: "facts" }, `score ${score(row.score)}`);
+    if (row.near) sure.append(" · ", el("span", { class: "near-note", text: "near the threshold" }));
     const choose = el("button", { type: "button", class: "vessel", on: { click: () => this.on.choose(row) } },
       el("span", { class: "thumb" }),
       el("span", { class: "words" },
         el("span", { class: "title" }, swatch(row.kind, { near: row.near }),
           el("span", { class: "number", text: row.label }), el("span", { class: "kind" })),
-        el("span", { class: "facts", text: facts }),
-        row.near ? el("span", { class: "near-note", text: "near the threshold" }) : ""));
+        facts ? el("span", { class: "facts", text: facts }) : "", sure));
     const verdict = (name, sign) => el("button", {
       type: "button", class: `verdict ${name}`, "aria-label": `${row.label} is ${name}`, text: sign,
       on: { click: () => this.on.verdict(row, name) },
     });
-    return el("div", { role: "row", class: "row", style: null, "aria-rowindex": i + 1 },
+    return el("div", { role: "row", class: "row", "aria-rowindex": i + 1 },
       el("div", { role: "gridcell", class: "cell wide" }, choose),
       el("div", { role: "gridcell", class: "cell" }, verdict("right", "✓")),
       el("div", { role: "gridcell", class: "cell" }, verdict("wrong", "✗")));

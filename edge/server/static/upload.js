@@ -30,7 +30,7 @@ export async function sendParts(id, file, on, signal) {
   while (offset < file.size) {
     const from = offset;
     const body = file.slice(from, from + PART_BYTES);
-    const headers = { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(from) };
+    const headers = { "Content-Type": "application/octet-stream", "Upload-Offset": String(from) };
     offset = await insist(async (again) => {
       const at = again ? await received(path, file, signal) : from;
       if (at !== from) return at; // the part, or some of it, had arrived after all

@@ -6,7 +6,7 @@ import { $, calm, script, svg } from "./dom.js";
 import { number } from "./format.js";
 
 const LIBRARY = "/static/vendor/openseadragon/openseadragon.min.js";
-const FAR = 0.06; // share of the view that a vessel should take at least, and at most, for a jump to keep the scale
+const FAR = 0.12; // share of the view that a vessel should take at least, and at most, for a jump to keep the scale
 const NEAR = 0.6;
 const WANTED = 0.22;
 const LEAST_PX = 120; // of the scene, that a jump shows at least
@@ -107,6 +107,8 @@ export class View {
       event.preventDefaultAction = true;
       this.on.drop(...at(event));
     });
+    // Letters belong to the review; the library would turn and flip the picture by them.
+    osd.addHandler("canvas-key", (event) => { if (/^[a-z]$/i.test(event.originalEvent.key)) event.preventDefaultAction = true; });
     osd.addHandler("canvas-double-click", (event) => { if (this.drawing) event.preventDefaultAction = true; });
     this.host.addEventListener("pointermove", (event) => {
       const box = this.host.getBoundingClientRect();
