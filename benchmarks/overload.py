@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ from benchmarks.job_load import JobLoad, rate
 from benchmarks.overload_figures import fastest, goals, kept_share, rows_of
 from benchmarks.phases import Phase, load, run_phase
 from benchmarks.server_child import Server, call, ours
-from benchmarks.serving_files import LARGE_PX, SMALL_PX, Asked, large_file, mix
+from benchmarks.serving_files import LARGE_PX, SMALL_PX, Asked, large_file, mix, sample_scene
 from edge.catalogue import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class Bench:
 
     def start(self, options: Sequence[str] = ()) -> Server:
         """A fresh server with an empty state."""
-        begin = ours(self.args.work / "serve-state", [*self.engine_options, *options])
+        begin = ours(
+            self.args.work / "serve-state", [*self.engine_options, *shlex.split(self.args.serve_options), *options]
+        )
         return Server(begin, self.args.work / "logs" / "serve.log")
 
     @property
@@ -73,7 +76,8 @@ class Bench:
         """
         args = self.args
         command = [sys.executable, "-m", "benchmarks.engine_alone", *self.engine_options]
-        command += ["--seconds", str(args.engine_seconds), *(o for ask in self.asks for o in ask.options)]
+        command += ["--side-by-side", *map(str, args.side_by_side), "--seconds", str(args.engine_seconds)]
+        command += [option for ask in self.asks for option in ask.options]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
         if done.returncode:
             message = f"the engine alone failed: {done.stderr.strip().splitlines()[-1]}"
@@ -197,6 +201,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--provider", default="cpu", help="execution provider (%(default)s)")
     parser.add_argument("--precision", default="fp32", help="precision of the network (%(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="workers (one a core)")
+    parser.add_argument("--serve-options", default="", metavar="TEXT", help="more for the server, as for a shell")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="which parts (all)")
     parser.add_argument("--minutes", type=float, default=10.0, help="of overload (%(default)s)")
     parser.add_argument("--times", type=float, default=4.0, help="the capacity that is offered (%(default)s)")
@@ -204,8 +209,10 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--capacity-seconds", type=float, default=30.0, help="for the capacity (%(default)s)")
     parser.add_argument("--idle-seconds", type=float, default=30.0, help="of the small request alone (%(default)s)")
     parser.add_argument("--engine-seconds", type=float, default=20.0, help="a row of the engine alone (%(default)s)")
+    parser.add_argument("--side-by-side", type=int, nargs="+", default=[2, 4], help="its scenes at a time (2 4)")
     parser.add_argument("--warmup", type=float, default=2.0, help="seconds that do not count (%(default)s)")
     parser.add_argument("--small-px", type=int, default=SMALL_PX, help="side of the small request (%(default)s)")
+    parser.add_argument("--scene", type=Path, default=sample_scene(), help="larger one of the mix (the sample scene)")
     parser.add_argument("--job-side", type=int, default=LARGE_PX, help="side of the job's scene, px (%(default)s)")
     parser.add_argument("--samples", type=int, default=200, help="small requests beside the job (%(default)s)")
     parser.add_argument("--small-rate", type=float, default=0.5, help="of them a second (%(default)s)")
@@ -220,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "overload" in args.parts and "capacity" not in args.parts:
         parser.error("part overload needs part capacity")
     args.work = Path(args.work).absolute()
-    asks = mix(args.work, args.small_px)
+    asks = mix(args.work, args.scene.absolute(), args.small_px)
     bench = Bench(args, asks, {"machine": machine(), "mix": [f"{a.weight} x {a.target} {a.name}" for a in asks]})
     document = run(bench, args.parts)
     print(table(rows_of(document)))

@@ -71,9 +71,9 @@ def small_file(work: Path, side: int = SMALL_PX) -> Path:
     return path
 
 
-def mix(work: Path, side: int = SMALL_PX) -> list[Asked]:
-    """Four small requests to one of the sample scene, so that about half of the px are in each kind."""
-    return [Asked(JPEG_TARGET, small_file(work, side), SMALL_WEIGHT), Asked(COUNT, sample_scene())]
+def mix(work: Path, scene: Path, side: int = SMALL_PX) -> list[Asked]:
+    """Four small requests to one of a scene: with the sample scene about half of the px are in each kind."""
+    return [Asked(JPEG_TARGET, small_file(work, side), SMALL_WEIGHT), Asked(COUNT, scene)]
 
 
 def large_file(work: Path, side: int = LARGE_PX) -> Path:

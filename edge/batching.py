@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from edge.session import Session
 
 
+MOST_AT_ONCE = 8
+"""Images in a batch of the server. A guess: no GPU was at hand to measure it on."""
+
+
 @dataclass(slots=True, eq=False)
 class _Call:
     """What one thread wants of the network."""

@@ -53,8 +53,8 @@ class Api:
         """Parameters of a path that name something that is there."""
         names = {parameter.name for parameter in operation.path_parameters}
         there = {"name": "toy", "version": "1"}
-        if "id" in names:
-            there["id"] = self._receiving() if operation.path.endswith("/scene") else self._done()
+        if "job_id" in names:
+            there["job_id"] = self._receiving() if operation.path.endswith("/scene") else self._done()
         return {name: value for name, value in there.items() if name in names}
 
     def _receiving(self) -> str:
@@ -123,8 +123,8 @@ def _boundary_faults(api: Api) -> list[str]:
     faults = []
     for operation in api.operations:
         config = api.schema.config.generation_for(operation=operation)
+        known = api.known(operation)
         for case in api.schema.iter_coverage_cases(operation, generation_modes=list(MODES), generation_config=config):
-            known = api.known(operation) if operation.path_parameters else {}
             case.path_parameters = {**(case.path_parameters or {}), **known} or None
             try:
                 _ask(api, case)

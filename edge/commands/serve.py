@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.batching import MOST_AT_ONCE, batched
 from edge.commands._model import add_model_arguments, load_chosen
 from edge.errors import UsageError
 from edge.server import logs
@@ -92,7 +93,7 @@ def main(args: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     logs.set_up(args.log_level)
     settings = settings_of(args, os.environ.pop(TOKEN, None))
-    serve(settings, lambda: load_chosen(args, _tell))
+    serve(settings, lambda: batched(load_chosen(args, _tell), MOST_AT_ONCE))
     return 0
 
 

@@ -10,12 +10,13 @@ from weakref import WeakSet
 
 from fastapi import Depends, Request
 
+from edge.batching import MOST_AT_ONCE
 from edge.server.admission import Admission
 from edge.server.jobs import Jobs
 from edge.server.metrics import Metrics
 from edge.server.scoring import Work
 from edge.server.views import Views
-from edge.session import cores
+from edge.session import BATCHED, cores
 from edge.workers import FairPool
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Core:
 
     def __init__(self, settings: Settings, served: Served) -> None:
         """Start the threads; `close` ends them."""
-        threads = settings.threads or cores()
+        batches = served.detector.provider in BATCHED  # whose batches are made of what is under way in threads
+        threads = settings.threads or (MOST_AT_ONCE if batches else cores())
         self.settings, self.served = settings, served
         self.life = Life()
         self.metrics = Metrics()

@@ -22,7 +22,7 @@ import shutil
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +55,10 @@ class Reviewed:
     """Id."""
     folder: Path
     """The job's."""
-    scene: Path
+    scene: Path | None
+    """Its file; None where that has gone: then there are labels, and no picture."""
+    name: str
+    """What the scene is called."""
     kept: bool
     """The scene lies in the job's folder and goes with it."""
     size: tuple[int, int]
@@ -64,18 +67,18 @@ class Reviewed:
     """As `edge.server.scoring.candidates` made them."""
 
 
-def reviewed(job: Job, folder: Path, scene: Path) -> Reviewed:
+def reviewed(job: Job, folder: Path, scene: Path | None) -> Reviewed:
     """What a review of a job needs.
 
     Args:
         job: it has been counted.
         folder: the job's.
-        scene: its file.
+        scene: its file; None where that has gone.
     """
     counted = json.loads((folder / DOCUMENT).read_text("utf-8"))
     found = json.loads((folder / CANDIDATES).read_text("utf-8"))
     size = (counted["width"], counted["height"])
-    return Reviewed(job.id, folder, scene, job.source != "path", size, found)
+    return Reviewed(job.id, folder, scene, job.scene, job.source != "path", size, found)
 
 
 def corners(folder: Path) -> Floats:
@@ -148,12 +151,10 @@ def labels(review: Review, reviewed: Reviewed) -> str:
 
 def image_name(reviewed: Reviewed) -> str:
     """What the scene is called in the training set: by a suffix that its readers know."""
-    name, suffix = reviewed.scene.stem, reviewed.scene.suffix
-    try:
+    name, suffix, wanted = PurePath(reviewed.name).stem, PurePath(reviewed.name).suffix, None
+    if reviewed.scene:
         with reviewed.scene.open("rb") as file:
             wanted = _SUFFIXES.get(kind_of(file.read(32)) or "")
-    except OSError:  # it has gone: no picture, but labels
-        wanted = None
     if wanted and _SAME.get(suffix.lower(), suffix.lower()) != wanted:
         suffix = wanted
     return f"{reviewed.job}-{name}{suffix}"
@@ -161,7 +162,7 @@ def image_name(reviewed: Reviewed) -> str:
 
 def _put_image(path: Path, reviewed: Reviewed, *, wanted: bool) -> None:
     """Have the scene in the training set, or not."""
-    if not wanted or not reviewed.scene.is_file():
+    if not wanted or not reviewed.scene:
         path.unlink(missing_ok=True)
         return
     if path.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
@@ -172,14 +173,24 @@ async def _shown(core: Core, job_id: str) -> Shown:
     """The scene of a job, which may still be counted.
 
     Raises:
-        HttpError: 404, 410; 409 where it is still being received.
+        HttpError: 404; 409, it is still being received; 410, it or its job has gone.
     """
     job = await in_thread(core, lambda: core.jobs.get(job_id))
     if job.state == "receiving":
         raise HttpError(409, "the scene is still being received", f"see /v1/jobs/{job_id}")
     options = job.count_options.reading(core.settings.max_decoded_pixels)
-    path = await in_thread(core, lambda: core.jobs.scene_path(job))
+    path = await in_thread(core, lambda: _scene(core, job))
+    if path is None:
+        raise HttpError(410, "the scene is no longer there", "count it again", subject=job.scene)
     return Shown(job.id, path, options, core.jobs.folder(job.id))
+
+
+def _scene(core: Core, job: Job) -> Path | None:
+    """Where the scene of a job lies; None where it is no longer. Who asks now need not be who named its path."""
+    try:
+        return core.jobs.scene_path(job)
+    except HttpError:
+        return None
 
 
 async def _reviewed(core: Core, job_id: str) -> reviews.Reviewed:
@@ -189,4 +200,4 @@ async def _reviewed(core: Core, job_id: str) -> reviews.Reviewed:
         HttpError: 404, 409, 410.
     """
     job = await _done(core, job_id)
-    return await in_thread(core, lambda: reviews.reviewed(job, core.jobs.folder(job.id), core.jobs.scene_path(job)))
+    return await in_thread(core, lambda: reviews.reviewed(job, core.jobs.folder(job.id), _scene(core, job)))
