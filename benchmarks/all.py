@@ -82,6 +82,19 @@ def parts(args: argparse.Namespace) -> list[Part]:
                 "rss_mb_40000": row_value("side_px", LARGE_SIDE_PX, "rss_mb"),
             },
         ),
+        Part(
+            "serving",
+            [*work, *model, *venv, "--repeats", str(args.repeats)],
+            says("litserve_ratio", "ultralytics_ratio", "litserve_ratio_second_look", "ultralytics_ratio_second_look"),
+        ),
+        Part(
+            "overload",
+            [*work, *model, "--repeats", str(args.repeats)],
+            says(
+                "accepted_over_engine", "overload_rss_growth", "overload_p99_ms", "small_p99_over_idle_p50",
+                "job_slower",
+            ),
+        ),
     ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio says that it is there."""
-        self._transport = transport  # type: ignore[assignment] - asyncio gives a Transport for a stream
+        self._transport = cast("asyncio.Transport", transport)  # what asyncio gives for a stream
 
     def data_received(self, data: bytes) -> None:
         """Asyncio gives what came: heads are read, bodies are counted."""

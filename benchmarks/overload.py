@@ -16,6 +16,7 @@ import shlex
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 from benchmarks.children import SideError
 from benchmarks.common import REPEATS, ROOT, add_work, cores, finish, headline, machine, say, table
 from benchmarks.job_load import JobLoad, rate
-from benchmarks.overload_figures import fastest, goals, kept_share, rows_of
+from benchmarks.overload_figures import fastest, goals, headlines, kept_share, rows_of
 from benchmarks.phases import Phase, load, run_phase
 from benchmarks.server_child import Server, call, ours
 from benchmarks.serving_files import LARGE_PX, SMALL_PX, Asked, large_file, mix, sample_scene
@@ -117,7 +118,9 @@ def overload(bench: Bench, server: Server) -> None:
     told["rss_last_mb"] = last and round(last, 1)
     told["rss_growth"] = round(last / third - 1, 4) if third and last else None
     told["offered_per_s"] = round(offered, 2)
-    told["answers_after"] = call(server.port, "POST", bench.small.target, bench.small.body)[0]
+    told["answers_after"] = None
+    with suppress(OSError):
+        told["answers_after"] = call(server.port, "POST", bench.small.target, bench.small.body)[0]
     bench.document["overload"] = told
 
 
@@ -129,7 +132,7 @@ def beside_job(bench: Bench) -> None:
     """The small request at a low rate, and health, while a large scene is counted as a job.
 
     Raises:
-        SideError: the server takes no job.
+        SideError: the server takes no job, or fails at it.
     """
     args = bench.args
     scene = large_file(args.work, args.job_side)
@@ -146,6 +149,8 @@ def beside_job(bench: Bench) -> None:
             begun = time.monotonic()
             told, (live,) = run_phase(server, phase, [health])
             besides = rate(job.rows, begun, begun + seconds)
+            if job.error:
+                raise SideError(job.error)
     bench.document["job"] = {
         "side_px": args.job_side,
         "alone_s": alone_s,
@@ -189,8 +194,7 @@ def run(bench: Bench, parts: Sequence[str]) -> Document:
         if flood:
             window = flood["seconds"] - flood["warmup_s"]
             document["accepted_over_engine"] = kept_share(flood["accepted"], window, fastest(*engines))
-    document["goals"], document["left_out"] = goals(document), left_out
-    return document
+    return {**headlines(document), **document, "goals": goals(document), "left_out": left_out}
 
 
 def options() -> argparse.ArgumentParser:

@@ -29,7 +29,7 @@ from benchmarks.common import (
 )
 from benchmarks.peers import add_venv, installed, pins, requirements, venv_path
 from benchmarks.phases import Phase, load
-from benchmarks.serving_figures import about_sides, agreements, ratios, row_of, summaries
+from benchmarks.serving_figures import about_sides, agreements, capacities, ratios, row_of, summaries
 from benchmarks.serving_files import small_file
 from benchmarks.serving_sides import (
     LITSERVE,
@@ -151,7 +151,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     work = args.work.absolute()
     setting = Setting(work, args.model, small_file(work, args.tile), args.tile, args.venv)
     document: Document = {"machine": machine(), "tile_px": args.tile, "threshold": THRESHOLD, "rounds": args.rounds}
-    out, litserve = Outcome(), []
+    out = Outcome()
+    litserve: list[str] = []
     if LITSERVE in args.sides:
         try:
             litserve, document["litserve_settings"] = best_litserve(setting, args)
@@ -166,7 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(
             table([{"side": name, "peer": p, "what": w, **r} for p, by in document[key].items() for w, r in by.items()])
         )
-    document |= {"rows": rows, "sides": about_sides(out.about), "agreement": agreements(out.about)}
+    sides = about_sides(out.about)
+    document |= {**capacities(sides), "rows": rows, "sides": sides, "agreement": agreements(out.about)}
     document |= {"all_rows": out.rows, "versions": versions_of(args.venv), "left_out": out.left_out}
     return finish("serving", document)
 

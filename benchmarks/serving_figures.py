@@ -6,7 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from benchmarks.agreement import agreement
-from benchmarks.serving_sides import OURS, PEERS
+from benchmarks.serving_sides import LOOK, OURS, PEERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,3 +92,13 @@ def about_sides(about: dict[str, list[Document]]) -> Document:
     """Medians of what is not of one phase."""
     keys = ("load_s", "capacity_per_s", "pss_mb")
     return {name: {key: middle(told, key) for key in keys} for name, told in about.items()}
+
+
+def capacities(sides: Document) -> Document:
+    """Requests a second that ours does over those of each peer, each at its best number of clients that wait."""
+    known = {name: told["capacity_per_s"] for name, told in sides.items()}
+    out = {}
+    for peer in PEERS:
+        out[f"{peer}_ratio"] = _over(known.get(OURS), known.get(peer))
+        out[f"{peer}_ratio_second_look"] = _over(known.get(LOOK), known.get(peer))
+    return out

@@ -74,7 +74,7 @@ def queued(batcher: Batcher, network: Network, calls: list[NDArray[Any]]) -> lis
         _until(lambda: bool(network.batches))
         for i, call in enumerate(calls[1:], 1):
             futures.append(pool.submit(batcher, call))
-            _until(lambda i=i: len(batcher._waiting) == i)  # type: ignore[misc]
+            _until(lambda i=i: len(batcher._waiting) == i)
         network.open.set()
     return futures
 
@@ -229,7 +229,7 @@ def test_a_model_of_a_provider_that_gains_finds_the_same_in_batches(tmp_path: Pa
         first = pool.submit(detector.find, tiles[0])
         _until(lambda: bool(network.batches))
         others = [pool.submit(detector.find, tile) for tile in tiles[1:]]
-        _until(lambda: len(detector.finder.forward._waiting) == 4)  # type: ignore[attr-defined]
+        _until(lambda: len(detector.finder.forward._waiting) == 4)
         network.open.set()
     assert network.sizes == [1, 4]
     for tile, answer in zip(tiles, [first, *others], strict=True):

@@ -216,8 +216,10 @@ def test_training_and_benchmarks_open_no_runtime_of_their_own() -> None:
     """They judge a model the way users run it: through edge."""
     files = [*_sources(REPOSITORY / "training"), *_sources(REPOSITORY / "benchmarks")]
     # The parity check holds the exported graph against the torch model: it needs the runtime bare. quantize.py rewrites
-    # networks by the runtime's own tools and opens none; a peer's plain loop is no part of this project.
-    bare = ("training/export.py", "training/quantize.py", "benchmarks/peer_loop.py")
+    # networks by the runtime's own tools and opens none; peers' loops are no part of this project.
+    bare = (
+        "training/export.py", "training/quantize.py", "benchmarks/peer_loop.py", "benchmarks/peer_litserve.py",
+    )  # fmt: skip
     others = [file for file in files if file.relative_to(REPOSITORY).as_posix() not in bare]
     assert not [str(found) for file in others for found in _imports(file) if found.is_in("onnxruntime")]
 

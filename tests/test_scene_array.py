@@ -70,7 +70,7 @@ def test_its_document_is_that_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("view", [PIXELS[::-1], PIXELS[:, ::2], PIXELS[..., ::-1], PIXELS.transpose(1, 0, 2)])
 def test_px_of_any_strides_are_read_without_a_copy(view: NDArray[np.uint8]) -> None:
     with array_scene("a", view) as scene:
-        assert np.shares_memory(scene._source._stored, PIXELS)  # type: ignore[attr-defined]
+        assert np.shares_memory(scene._source._stored, PIXELS)
         assert np.array_equal(scene.read(Window(0, 0, scene.width, scene.height), Scale(1, 1))[0], view)
 
 
@@ -79,7 +79,7 @@ def test_mapped_px_are_read_and_let_go_of(tmp_path: Path) -> None:
     mapped = np.memmap(tmp_path / "px", np.uint8, "r", 4, PIXELS.shape)
     with array_scene("a", mapped) as scene:
         assert np.array_equal(scene.read(Window(0, 0, 53, 37), Scale(1, 1))[0], PIXELS)
-    assert scene._source._stored.size == 0  # type: ignore[attr-defined]
+    assert scene._source._stored.size == 0
 
 
 def test_it_is_called_as_asked_for() -> None:

@@ -110,7 +110,7 @@ def test_a_version_tells_of_changes_and_of_nothing_else(store: JobStore) -> None
     versions.append(store.version(job(1).id))
     store.move(job(1).id, "done")
     versions.append(store.version(job(1).id))
-    store.bury(job(1).id)
+    store.bury(job(1).id, time.time())
     versions.append(store.version(job(1).id))
     assert versions == sorted(set(versions))
     before = store.version(job(2).id)
@@ -121,8 +121,8 @@ def test_a_version_tells_of_changes_and_of_nothing_else(store: JobStore) -> None
 
 def test_what_is_removed_leaves_no_word_of_its_scene(store: JobStore) -> None:
     store.add(job(1, state="done", place="https://host/a.tif?signature=secret", key="k", counts={"vessel": 1}))
-    assert store.bury(job(1).id)
-    assert not store.bury(job(1).id)
+    assert store.bury(job(1).id, time.time())
+    assert not store.bury(job(1).id, time.time())
     found = store.by_key("k")
     assert found
     assert (found.place, found.counts) == (None, None)

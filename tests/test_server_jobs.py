@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from datetime import datetime
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.server import job_room, job_runner
+from edge.server import job_room, job_runner, jobs
 from edge.server.job_sending import attachment
 from edge.server.names import file_name
 from tests.live import serving
@@ -590,3 +591,22 @@ def test_results_are_kept_for_a_while_and_then_remembered(tmp_path: Path, scene:
         assert client.get("/v1/jobs").json() == {"jobs": []}
         wait_until(lambda: not core.jobs.folder(job["id"]).exists())
         wait_until(lambda: client.get(here).status_code == 404)
+
+
+def test_setting_the_clock_changes_nothing_of_how_long_results_are_kept(
+    tmp_path: Path, scene: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(tmp_path, keep_s=3600) as (client, core):
+        job = end(client, post(client, scene))
+        for years in (50, 0):
+            ahead = years * 365 * 86_400
+            clock = SimpleNamespace(time=lambda ahead=ahead: time.time() + ahead, monotonic=time.monotonic)
+            monkeypatch.setattr(jobs, "time", clock)
+            core.jobs.tidy()
+            told = client.get(job["links"]["self"]).json()
+            left = datetime.fromisoformat(told["expires"]).timestamp() - clock.time()
+            assert 3500 < left <= 3600
+        monkeypatch.setattr(jobs, "CLOCK_SET_S", 1e12)  # these two hours have really gone by
+        monkeypatch.setattr(jobs, "time", SimpleNamespace(time=lambda: time.time() + 7200, monotonic=time.monotonic))
+        core.jobs.tidy()
+        assert client.get(job["links"]["self"]).status_code == 410

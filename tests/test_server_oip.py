@@ -393,7 +393,7 @@ def _with(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
             "parameters.shared_memory_region: is not known here",
         ),
         (_request(_small(data=None, parameters={"binary_data_size": 12})), "the body has .* bytes, and its parts make"),
-        (_with(parameters={"gsd": -1}), r"parameters\.gsd: Input should be greater than 0"),
+        (_with(parameters={"gsd": -1}), r"parameters\.gsd: Input should be greater than or equal to 0\.001"),
         (_with(parameters={"conf": "much"}), r"parameters\.conf: Input should be a valid number"),
         (_with(parameters={"bands": "1,2"}), r"parameters\.bands: "),
         (_with(parameters={"sequence_id": 5}), r"parameters\.sequence_id: is not known here"),

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
-from schemathesis.config import SchemathesisConfig
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from tests.live import serving
 from tests.toy_model import scene_file
@@ -26,16 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
+    import requests
+
+schemathesis = pytest.importorskip("schemathesis", minversion="4.30", reason="those for Python 3.10 are older")
+checks = importlib.import_module("schemathesis.specs.openapi.checks")
+FailureGroup = importlib.import_module("schemathesis.core.failures").FailureGroup
 
 EXAMPLES, MANY_EXAMPLES = 3, 150
-CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
+CHECKS = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
 ABLE = {503, 504, 507}
 """Statuses of a server that is full, slow, or has no disk left: it works as it should."""
 MODES = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 TIMEOUT_S = 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class Api:
     """A server, and what its document says of it."""
 
@@ -54,16 +59,23 @@ class Api:
         names = {parameter.name for parameter in operation.path_parameters}
         there = {"name": "toy", "version": "1"}
         if "job_id" in names:
-            there["job_id"] = self._receiving() if operation.path.endswith("/scene") else self._done()
+            there["job_id"] = self._job(operation)
         return {name: value for name, value in there.items() if name in names}
 
-    def _receiving(self) -> str:
-        """A job that waits for its scene."""
-        answer = self.client.post("/v1/jobs", json={"upload": {"name": "a.png", "size": 1000}})
-        return str(answer.raise_for_status().json()["id"])
+    def _job(self, operation: Any) -> str:  # noqa: ANN401 - as above
+        """A job that waits for its scene, one that may be removed, or one that is done and stays."""
+        if operation.path.endswith("/scene"):
+            answer = self.client.post("/v1/jobs", json={"upload": {"name": "a.png", "size": 1000}})
+            return str(answer.raise_for_status().json()["id"])
+        return self._counted() if operation.method == "delete" else self.done
 
-    def _done(self) -> str:
+    @cached_property
+    def done(self) -> str:
         """A job that is done."""
+        return self._counted()
+
+    def _counted(self) -> str:
+        """A new job, done."""
         job = self.client.post("/v1/jobs", content=self.scene).raise_for_status().json()
         end = time.monotonic() + TIMEOUT_S
         while job["state"] != "done":
@@ -77,9 +89,12 @@ class Api:
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("server")
     scene = scene_file(folder / "a.png").read_bytes()
-    with serving(folder, keep_s=3600, max_waiting_jobs=10_000) as (client, _), requests.Session() as session:
+    with (
+        serving(folder, keep_s=3600, max_waiting_jobs=10_000) as (client, _),
+        importlib.import_module("requests").Session() as session,
+    ):
         url = f"{client.base_url}/openapi.json"
-        yield Api(client, scene, schemathesis.openapi.from_url(url, config=SchemathesisConfig()), session)
+        yield Api(client, scene, schemathesis.openapi.from_url(url), session)
 
 
 def _ask(api: Api, case: Any) -> None:  # noqa: ANN401 - a case of schemathesis
@@ -88,14 +103,19 @@ def _ask(api: Api, case: Any) -> None:  # noqa: ANN401 - a case of schemathesis
     assert answer.status_code < 500 or answer.status_code in ABLE, answer.text
 
 
-def _fault(api: Api, operation: Any, mode: Any, examples: int, known: dict[str, str]) -> str | None:  # noqa: ANN401 - schemathesis has no public names
+def _words(error: BaseException) -> str:
+    """An error, or all errors of a group."""
+    return "\n".join([str(error), *map(str, getattr(error, "exceptions", ()))])
+
+
+def _fault(api: Api, label: str, cases: Any, examples: int) -> str | None:  # noqa: ANN401 - a strategy
     """What is wrong with the answers to some requests, with the request."""
 
     @settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck),
         phases=[Phase.generate], derandomize=examples == EXAMPLES, print_blob=False,
     )  # fmt: skip
-    @given(operation.as_strategy(mode, path_parameters=known or None))
+    @given(cases)
     def ask(case: Any) -> None:  # noqa: ANN401 - as above
         _ask(api, case)
 
@@ -103,8 +123,8 @@ def _fault(api: Api, operation: Any, mode: Any, examples: int, known: dict[str, 
         ask()
     except Unsatisfiable:  # nothing can be sent that the document forbids
         return None
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault
-        return f"{operation.label} ({mode.value}): {error}"
+    except (Exception, FailureGroup) as error:  # noqa: BLE001 - whatever it is, it is a fault
+        return f"{label}: {_words(error)}"
     return None
 
 
@@ -112,9 +132,12 @@ def _faults(api: Api, examples: int) -> list[str]:
     """What is wrong with the answers of all operations, each asked for what is there and for what is not."""
     faults = []
     for operation in api.operations:
-        for mode in MODES:
-            for known in ({}, api.known(operation)):
-                faults.append(_fault(api, operation, mode, examples, known))
+        for known in [{}, api.known(operation)] if operation.path_parameters else [{}]:
+            cases = {mode.value: operation.as_strategy(mode, path_parameters=known or None) for mode in MODES}
+            if known or not operation.path_parameters:
+                shown = operation.get_strategies_from_examples(path_parameters=known)
+                cases |= {f"example {i}": strategy for i, strategy in enumerate(shown)}
+            faults += [_fault(api, f"{operation.label} ({kind})", cases[kind], examples) for kind in cases]
     return [fault for fault in faults if fault]
 
 
@@ -128,8 +151,8 @@ def _boundary_faults(api: Api) -> list[str]:
             case.path_parameters = {**(case.path_parameters or {}), **known} or None
             try:
                 _ask(api, case)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault
-                faults.append(f"{operation.label}: {error}")
+            except (Exception, FailureGroup) as error:  # noqa: BLE001 - whatever it is, it is a fault
+                faults.append(f"{operation.label}: {_words(error)}")
     return faults
 
 
@@ -137,6 +160,31 @@ def test_answers_are_as_documented(api: Api) -> None:
     assert len(api.operations) > 12
     faults = _faults(api, EXAMPLES)
     assert not faults, "\n\n".join(faults)
+
+
+def test_an_answer_that_is_not_documented_is_noticed(api: Api) -> None:
+    path = "/v2/models/{name}/ready"
+    document = api.client.get("/openapi.json").json()
+    document["paths"] = {path: document["paths"][path]}
+    del document["paths"][path]["get"]["responses"]["404"]
+    schema = schemathesis.openapi.from_dict(document)
+    schema.config.update(base_url=str(api.client.base_url))
+    (fault,) = _faults(replace(api, schema=schema), EXAMPLES)
+    assert "Received: 404" in fault
+
+
+def test_the_document_is_whole(api: Api) -> None:
+    document = api.client.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    for ref in re.findall(r'"\$ref": ?"#/components/schemas/([^"]+)"', json.dumps(document)):
+        assert ref in schemas
+    assert {"Problem", "InferenceProblem", "InferRequest"} <= set(schemas)
+    assert "HTTPValidationError" not in schemas, "no answer looks like that"
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            errors = {int(status): told for status, told in operation["responses"].items() if int(status) >= 400}
+            assert {401, 403, 500, 503} <= set(errors), path
+            assert all(list(told["content"]) == ["application/problem+json"] for told in errors.values()), path
 
 
 @pytest.mark.slow

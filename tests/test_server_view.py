@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from edge.scene_source import SceneOptions
 from edge.server import open_scenes, views
+from edge.server.job_record import ENDED
 from edge.server.marks import Marks, judge, shown
 from edge.server.open_scenes import OpenScenes
 from edge.server.pyramid import PREVIEW_PX, TILE_PX, Pyramid
@@ -51,27 +51,29 @@ def live(tmp_path_factory: pytest.TempPathFactory, given: Path) -> Iterator[Live
         yield started
 
 
-def ended(client: httpx.Client, job: str) -> dict[str, Any]:
-    """The document of a job that has ended: its events end with it."""
-    with client.stream("GET", f"/v1/jobs/{job}/events") as events:
-        return json.loads([line for line in events.iter_lines() if line.startswith("data:")][-1][5:])
+def ended(core: Core, job: str) -> str:
+    """The state of a job when it has ended."""
+    while (state := core.jobs.get(job).state) not in ENDED:
+        time.sleep(0.005)
+    return state
 
 
-def counted(client: httpx.Client, path: Path, name: str | None = None) -> str:
+def counted(live: Live, path: Path, name: str | None = None) -> str:
     """The id of a job of a file, which is done."""
+    client, core = live
     answer = client.post("/v1/jobs", params={"name": name or path.name}, content=path.read_bytes())
     assert answer.status_code == 202, answer.text
-    assert ended(client, answer.json()["id"])["state"] == "done"
-    return answer.json()["id"]
+    assert ended(core, answer.json()["id"]) == "done"
+    return str(answer.json()["id"])
 
 
 @pytest.fixture(scope="module")
 def small(live: Live, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A job of the toy scene: two boxes that count, one that does not."""
-    return counted(live[0], scene_file(tmp_path_factory.mktemp("small") / "port.png"))
+    return counted(live, scene_file(tmp_path_factory.mktemp("small") / "port.png"))
 
 
-def wide(path: Path, width: int = 1500, height: int = 700) -> Path:
+def wide(path: Path, width: int = 700, height: int = 400) -> Path:
     """A smooth scene, which JPEG hardly changes, with little red, in which the toy model finds little."""
     noise = np.random.default_rng(0).integers(0, 255, (8, 16, 3), np.uint8) // (1, 1, 16)
     noise = noise.astype(np.uint8)
@@ -113,9 +115,9 @@ def test_tiles_show_the_scene(live: Live, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("edge.server.pyramid.PREVIEW_PX", preview_px)
     client, _ = live
     path = wide(tmp_path / "wide.png")
-    job = counted(client, path)
+    job = counted(live, path)
     told = client.get(f"/v1/jobs/{job}/picture").json()
-    assert (told["width"], told["height"], told["tile"], told["levels"]) == (1500, 700, 256, 4)
+    assert (told["width"], told["height"], told["tile"], told["levels"]) == (700, 400, 256, 3)
     truth = cv2.imread(str(path))
     for level in range(told["levels"]):
         down = 2 ** (told["levels"] - 1 - level)
@@ -149,7 +151,7 @@ def test_coarse_tiles_are_made_once_however_many_ask(
     live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, core = live
-    job = counted(client, wide(tmp_path / "wide.png"))
+    job = counted(live, wide(tmp_path / "wide.png"))
     made, real = [], views.pack
 
     def pack(*arguments: Any) -> bytes:  # noqa: ANN401 - those of pack
@@ -159,7 +161,7 @@ def test_coarse_tiles_are_made_once_however_many_ask(
 
     monkeypatch.setattr(views, "pack", pack)
     with ThreadPoolExecutor(8) as many:
-        answers = list(many.map(lambda y: client.get(f"/v1/jobs/{job}/tiles/1/0/{y % 1}.jpg").status_code, range(16)))
+        answers = list(many.map(lambda y: client.get(f"/v1/jobs/{job}/tiles/2/0/{y % 2}.jpg").status_code, range(16)))
     assert set(answers) == {200}
     assert len(made) == 1
     assert made[0].startswith("view")
@@ -170,7 +172,7 @@ def test_a_16_bit_scene_is_shown_as_it_was_counted(live: Live, tmp_path: Path) -
     """Stretched, not cut off at 255: else it would be white all over."""
     client, _ = live
     ramp = np.linspace(1000, 3000, 200 * 300, dtype=np.uint16).reshape(1, 200, 300).repeat(3, 0)
-    job = counted(client, write_tiff(tmp_path / "deep.tif", ramp))
+    job = counted(live, write_tiff(tmp_path / "deep.tif", ramp))
     tile = decoded(client.get(f"/v1/jobs/{job}/tiles/1/0/0.jpg"))
     assert tile[:4].mean() < 10
     assert tile[-4:].mean() > 245
@@ -184,19 +186,19 @@ def test_what_is_damaged_is_hatched(live: Live, tmp_path: Path) -> None:
     )
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size - 256 * 256)
-    job = counted(client, path)
+    job = counted(live, path)
     assert client.get(f"/v1/jobs/{job}/result").json()["tiles"]["failed"] > 0
     whole, broken = (decoded(client.get(f"/v1/jobs/{job}/tiles/1/{x}/{y}.jpg")) for x, y in ((0, 0), (1, 1)))
     assert whole.min() > 190
-    assert {70, 110} <= set(np.unique(broken // 10 * 10)) | {70, 110}
     assert 60 < broken.mean() < 120
+    assert broken.std() > 10
 
 
 def test_a_scene_that_has_gone_is_told(live: Live, given: Path) -> None:
     client, core = live
     path = scene_file(given / "brief.png")
     job = client.post("/v1/jobs", json={"path": str(path)}).json()["id"]
-    assert ended(client, job)["state"] == "done"
+    assert ended(core, job) == "done"
     assert client.get(f"/v1/jobs/{job}/tiles/0/0/0.jpg").status_code == 200
     core.views.forget(job)
     path.unlink()
@@ -336,7 +338,7 @@ def test_a_scene_that_cannot_be_opened_is_tried_again(
 
 def test_the_files_of_a_removed_job_are_let_go_of(live: Live, tmp_path: Path) -> None:
     client, core = live
-    job = counted(client, wide(tmp_path / "wide.png"))
+    job = counted(live, wide(tmp_path / "wide.png"))
     client.get(f"/v1/jobs/{job}/crops/1.jpg")
     client.get(f"/v1/jobs/{job}/tiles/0/0/0.jpg")
     assert job in core.views._scenes._kept
@@ -351,7 +353,7 @@ def test_the_files_of_a_removed_job_are_let_go_of(live: Live, tmp_path: Path) ->
 @pytest.fixture
 def fresh(live: Live, tmp_path: Path) -> str:
     """A job of the toy scene that nobody has reviewed."""
-    return counted(live[0], scene_file(tmp_path / "port.png"))
+    return counted(live, scene_file(tmp_path / "port.png"))
 
 
 def reviews(core: Core, job: str) -> tuple[list[str], list[str]]:
@@ -480,7 +482,7 @@ def test_a_scene_that_was_named_by_its_path_is_linked_to(live: Live, given: Path
     client, core = live
     path = scene_file(given / "kept.png")
     job = client.post("/v1/jobs", json={"path": str(path)}).json()["id"]
-    assert ended(client, job)["state"] == "done"
+    assert ended(core, job) == "done"
     client.put(f"/v1/jobs/{job}/marks", json={"marks": ALL_RIGHT, "searched": True})
     image = core.settings.state / "reviews" / "images" / f"{job}-kept.png"
     assert image.is_symlink()
@@ -490,7 +492,7 @@ def test_a_scene_that_was_named_by_its_path_is_linked_to(live: Live, given: Path
 def test_the_training_finds_scenes_whose_names_do_not_say_what_they_are(live: Live, tmp_path: Path) -> None:
     client, core = live
     path = scene_file(tmp_path / "port.png").rename(tmp_path / "port.2024")
-    job = counted(client, path)
+    job = counted(live, path)
     client.put(f"/v1/jobs/{job}/marks", json={"marks": ALL_RIGHT, "searched": True})
     assert reviews(core, job) == ([f"{job}-port.png"], [f"{job}-port.txt"])
 

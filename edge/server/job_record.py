@@ -140,7 +140,7 @@ def document(job: Job, progress: tuple[int, int] | None = None) -> dict[str, Any
         "progress": {"done": done, "planned": planned},
         "attempts": job.attempts,
         "error": job.error,
-        "options": job.count_options.model_dump(),
+        "options": CountOptions.model_construct(**job.options).model_dump(),  # what was allowed once can be shown
         "counts": job.counts,
         "interval": job.interval,
         "links": links | receiving,

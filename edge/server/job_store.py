@@ -121,9 +121,9 @@ class JobStore:
             self._changed(job.id)
             return job
 
-    def bury(self, job_id: str) -> bool:
+    def bury(self, job_id: str, now: float) -> bool:
         """Remove an ended job but for the row that says so; whether it was there."""
-        return self._update(job_id, sorted(ENDED), {"removed": time.time(), **_BARE})
+        return self._update(job_id, sorted(ENDED), {"removed": now, **_BARE})
 
     def left_over(self) -> list[Job]:
         """Jobs that a server which has ended was running, the longest waiting first."""
@@ -139,6 +139,11 @@ class JobStore:
         """Jobs whose time is up."""
         with self._lock:
             return self._all(f"{_ALIVE} AND expires <= ?", now)
+
+    def postpone(self, seconds: float) -> None:
+        """Let everything expire so much later."""
+        with self._changing(None) as database:
+            database.execute(f"UPDATE jobs SET expires = expires + ? WHERE {_ALIVE}", (seconds,))  # noqa: S608 - as above
 
     def forget(self, before: float) -> None:
         """Delete the rows of jobs that were removed before a time."""

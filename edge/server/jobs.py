@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.server.job_files import JobFiles
 from edge.server.job_parts import JobParts
-from edge.server.job_record import ENDED, Job, State, document
+from edge.server.job_record import Job, State, document
 from edge.server.job_room import JobRoom
 from edge.server.job_runner import Runner
 from edge.server.job_scene import scene_path
@@ -34,6 +34,9 @@ LEDGER = "jobs.sqlite"
 FOLDER = "jobs"
 MOST_ATTEMPTS = 3
 """Starts of a job that may end in the death of the server."""
+PORTERS = 2
+CLOCK_SET_S = 60.0
+"""By how much the clock must differ from what has gone by to have been set, s."""
 TIDY_S = 30.0
 """How often expired jobs are looked for, s, at the least."""
 
@@ -60,7 +63,10 @@ class Jobs:
         self.runner = Runner(core, self.store, self.files, patience)
         self.painter = ThreadPoolExecutor(1, "paint", be_patient, (patience,))
         """Draws overlays, one at a time."""
+        self.porters = ThreadPoolExecutor(PORTERS, "accept")
+        """Bring scenes that came to their place: a large one takes a while to be safe on the disk."""
         self._janitor = threading.Thread(target=self._keep_tidy, name="janitor", daemon=True)
+        self._clock = time.time(), time.monotonic()
         self._recover()
 
     def start(self) -> None:
@@ -71,6 +77,7 @@ class Jobs:
     def close(self) -> None:
         """Wait for what is running; the core has told it to stop, and it goes back to what waits."""
         self.runner.close()
+        self.porters.shutdown(wait=True)
         self.painter.shutdown(wait=True, cancel_futures=True)
         if self._janitor.ident is not None:
             self._janitor.join()
@@ -85,15 +92,13 @@ class Jobs:
         job = self.store.get(job_id)
         if job is None:
             raise HttpError(404, "there is no such job", "see /v1/jobs")
-        if job.removed is not None or (job.state in ENDED and _due(job, time.time())):
+        if job.removed is not None:
             raise HttpError(410, "the job and its results have been removed", "send the scene again")
         return job
 
     def newest(self, state: State | None, limit: int) -> list[dict[str, Any]]:
         """Documents of jobs, the newest first."""
-        now = time.time()
-        found = self.store.newest(state, limit)
-        return [self.document(job) for job in found if not (job.state in ENDED and _due(job, now))]
+        return [self.document(job) for job in self.store.newest(state, limit)]
 
     def document(self, job: Job) -> dict[str, Any]:
         """What clients see of a job."""
@@ -160,19 +165,32 @@ class Jobs:
         if self.store.move(job_id, "cancelled", ended=now, expires=now + self._core.settings.keep_s):
             if not self.runner.stop(job_id):  # else the runner does it, when it has let go of them
                 self.files.remove(job_id)
-        elif self.store.bury(job_id):
+        elif self.store.bury(job_id, now):
             self.files.remove(job_id)
 
     def tidy(self) -> None:
         """Remove what has expired, give up uploads that do not go on, and forget what was removed long ago."""
-        now = time.time()
+        now = self._follow_clock()
         for job in self.store.overdue(now):
             if job.state == "receiving":
                 told = HttpError(408, "the upload was not finished in time", "send the scene again")
                 self._fail(job, told)
-            elif self.store.bury(job.id):
+            elif self.store.bury(job.id, now):
                 self.files.remove(job.id)
         self.store.forget(now - self._core.settings.keep_s)
+
+    def _follow_clock(self) -> float:
+        """The time; where the clock was set meanwhile, what expires does so when it would have.
+
+        A device without a battery for its clock starts in 1970, and learns the date when it finds a network.
+        """
+        earlier, self._clock = self._clock, (time.time(), time.monotonic())
+        now, steady = self._clock
+        ahead = (now - earlier[0]) - (steady - earlier[1])
+        if abs(ahead) > CLOCK_SET_S:
+            LOG.warning("clock_was_set", extra={"fields": {"ahead_s": round(ahead)}})
+            self.store.postpone(ahead)
+        return now
 
     def _keep_tidy(self) -> None:
         """Tidy now and then until the server stops."""
@@ -206,7 +224,3 @@ class Jobs:
         if self.store.move(job.id, "failed", ended=now, expires=now + self._core.settings.keep_s, error=told):
             self._core.metrics.failed(error, "job")
             self.files.remove(job.id)
-
-
-def _due(job: Job, now: float) -> bool:
-    return job.expires is not None and job.expires <= now

@@ -1,7 +1,7 @@
 """The documents of the Open Inference Protocol v2 (KServe, Triton) as this server speaks it.
 
 One input: `image`, px of one or several pictures, or `scene`, an image file as it is. Outputs have a row a vessel
-(`boxes` to `image_index`) or a row a picture (`counts`, `coverage`, `document`). See the README for what they hold.
+(`boxes` to `image_index`) or a row a picture (`counts`, `coverage`, `document`): see `edge.server.routes_oip.infer`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 from pathlib import PurePath
 from typing import Annotated, Any
@@ -91,7 +92,7 @@ async def _sent(request: Request, core: Core, query: JobQuery, key: str | None) 
             job = new_job("upload", upload.name, query, about, key)
             return jobs.accept(job, lambda: jobs.files.take(job.id, upload))
 
-        return await in_thread(core, accept)
+        return await asyncio.get_running_loop().run_in_executor(jobs.porters, accept)
 
 
 async def _named(request: Request, core: Core, query: JobQuery, key: str | None) -> tuple[Job, bool]:

@@ -44,11 +44,20 @@ def _path(*names: str) -> dict[str, Any]:
 
 
 NAMED, VERSIONED = _path("name"), _path("name", "version")
+EXAMPLE = {
+    "id": "1",
+    "parameters": {"gsd": 1.5, "name": "port.png"},
+    "inputs": [{"name": "image", "datatype": "UINT8", "shape": [2, 2, 3], "data": [0, 80, 120] * 4}],
+    "outputs": [{"name": "boxes"}, {"name": "kinds"}, {"name": "counts"}],
+}
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"$ref": f"#/components/schemas/{InferRequest.__name__}"}},
+            "application/json": {
+                "schema": {"$ref": f"#/components/schemas/{InferRequest.__name__}"},
+                "example": EXAMPLE,
+            },
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
         },
     }
@@ -152,7 +161,16 @@ async def model_config(card: TheModel) -> ModelConfig:
     openapi_extra={"parameters": [*VERSIONED["parameters"], JSON_LENGTH], **BODY},
 )
 async def infer(request: Request, core: TheCore, _: TheModel) -> Response:
-    """Count the vessels of one or several pictures (`image`), or of an image file (`scene`)."""
+    """Count the vessels of one or several pictures (`image`), or of an image file (`scene`).
+
+    `image` is UINT8, RGB, [h, w, 3] or [n, h, w, 3] with up to 8 pictures; `scene` is BYTES, [1]: a JPEG, TIFF or the
+    like, in JSON as base64. Parameters are the options of `/v1/count`, `name`, and `timeout` in microseconds.
+
+    A row a vessel, picture after picture: `boxes` (centre x, y, length, beam in px, angle in radians from +x to +y),
+    `corners` (x, y in px, from the bow-left, clockwise), `scores`, `kinds` (0 tanker, 1 other, 2 unknown),
+    `kind_scores` (belief in a tanker; NaN, in JSON null, where nothing judged it), `image_index`. A row a picture:
+    `counts` (tanker, other, unknown, vessel), `coverage`, `document` (what `/v1/count` answers, as JSON).
+    """
     core.admission.check()
     settings = core.settings
     async with request_folder(core) as (folder, held):

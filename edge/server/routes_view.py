@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from edge.server import reviews
 from edge.server.core import TheCore
 from edge.server.inline import in_thread
+from edge.server.job_files import CANDIDATES
 from edge.server.job_results import done
 from edge.server.marks import Marks, Review
 from edge.server.problems import HttpError, documented
@@ -23,10 +24,12 @@ from edge.server.views import Shown
 from edge.server.zipped import zipped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from edge.server.core import Core
     from edge.server.job_record import Job
+
+T = TypeVar("T")
 
 router = APIRouter(tags=["view"])
 
@@ -87,7 +90,7 @@ async def crop(core: TheCore, job_id: JobId, number: int, if_none_match: Match =
     """One candidate of a job with its surroundings; header `Crop-Window`: x, y, width, height, px of the scene."""
     shown = await _shown(core, job_id)
     job = await _done(core, job_id)
-    boxes = await in_thread(core, lambda: reviews.corners(core.jobs.folder(job.id)))
+    boxes = await _kept(core, lambda: reviews.corners(core.jobs.folder(job.id)))
     if not 1 <= number <= len(boxes):
         raise HttpError(404, f"there is no candidate {number}", f"see /v1/jobs/{job_id}/candidates")
     cut = await core.views.crop(shown, boxes[number - 1])
@@ -100,8 +103,8 @@ async def crop(core: TheCore, job_id: JobId, number: int, if_none_match: Match =
 async def candidates(request: Request, core: TheCore, job_id: JobId) -> Response:
     """Boxes of all scores, and the counts at each threshold: what it takes to count anew without the model."""
     job = await _done(core, job_id)
-    path = core.jobs.folder(job.id) / reviews.CANDIDATES
-    data = await in_thread(core, path.read_bytes)
+    path = core.jobs.folder(job.id) / CANDIDATES
+    data = await _kept(core, path.read_bytes)
     return await in_thread(core, lambda: zipped(request, data, "application/json", ASK_AGAIN))
 
 
@@ -200,4 +203,16 @@ async def _reviewed(core: Core, job_id: str) -> reviews.Reviewed:
         HttpError: 404, 409, 410.
     """
     job = await _done(core, job_id)
-    return await in_thread(core, lambda: reviews.reviewed(job, core.jobs.folder(job.id), _scene(core, job)))
+    return await _kept(core, lambda: reviews.reviewed(job, core.jobs.folder(job.id), _scene(core, job)))
+
+
+async def _kept(core: Core, call: Callable[[], T]) -> T:
+    """Run a call that reads what is kept of a job.
+
+    Raises:
+        HttpError: 410, the job has been removed meanwhile.
+    """
+    try:
+        return await in_thread(core, call)
+    except FileNotFoundError:
+        raise HttpError(410, "the job and its results have been removed", "send the scene again") from None
