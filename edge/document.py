@@ -66,7 +66,7 @@ def build_document(scene: Scene, detector: Detector, result: ScanResult) -> dict
             "found_at_scale": result.coarse.factor if result.coarse else result.scale.factor,
             "stretch": scene.stretch,
         },
-        "seconds": {k: round(v, 3) for k, v in result.seconds.items()},
+        "seconds": {k: round(v, 3) for k, v in {**result.seconds, "open": scene.opening_s}.items()},
         "warnings": warnings,
         "synthetic": scene.synthetic,
     }

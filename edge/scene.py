@@ -7,9 +7,11 @@ nodata or NaN is not valid and reads as black; it takes no part in means.
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +26,7 @@ from edge.scene_frame import CellFrame, Frame, join
 from edge.scene_geotiff import GeoTiff, tiff_size
 from edge.scene_header import PICTURES, READABLE, kind_of, read_header
 from edge.scene_picture import Picture
-from edge.scene_source import COLOUR, SceneOptions, Source
+from edge.scene_source import COLOUR, GSD_M, SceneOptions, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,11 +49,13 @@ def open_scene(path: Path | str, options: SceneOptions | None = None) -> Scene:
     Raises:
         SceneError: the file is not there, cannot be read, or is not a picture.
     """
-    path, options = Path(path), options or SceneOptions()
+    path, options, begun = Path(path), options or SceneOptions(), time.perf_counter()
     with _told(path):
         kind = _kind(path)
         source: Source = GeoTiff(path, options) if kind == "TIFF" else Picture(path, kind, options)
-    return Scene(path, source, options.gsd_m)
+    scene = Scene(path, source, options.gsd_m)
+    scene.opening_s = time.perf_counter() - begun
+    return scene
 
 
 def scene_size(path: Path) -> tuple[int, int]:
@@ -117,6 +121,8 @@ class Scene:
         """Source px."""
         self.height = source.height
         """Source px."""
+        self.opening_s = 0.0
+        """How long it took to open, s; a picture is decoded in it."""
         self.warnings = list(source.warnings)
         self.stretch: dict[str, Any] | None = source.stretch.record() if source.stretch else None
         """How px became 8 bit, for the document; None where they were."""
@@ -151,7 +157,10 @@ class Scene:
                 f"pixels are not square on the ground ({sides[0]:.3g} m x {sides[1]:.3g} m): lengths in metres depend"
                 " on the heading; warp the scene to square pixels, for example to its UTM zone"
             )
-        gsd: float = float(np.sqrt(sides[0] * sides[1]))
+        gsd = math.sqrt(sides[0]) * math.sqrt(sides[1])
+        if not GSD_M[0] <= gsd <= GSD_M[1]:
+            self.warnings.append(f"its georeferencing makes pixels of {gsd:.3g} m, which cannot be meant: not used")
+            return given
         if given is None:
             return gsd
         if abs(given - gsd) > _DISAGREE * gsd:

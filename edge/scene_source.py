@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 GREY, COLOUR = 1, 3
 """How many bands a picture is made of."""
 PER_CENT = 100
+GSD_M = (1e-3, 1e6)
+"""Metres a px can be; anything else is a slip of whoever wrote it, and no frame could be made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class SceneOptions:
         bands, gsd, (low, high) = self.bands, self.gsd_m, self.stretch
         checks = (
             ("--bands", bands is None or (len(bands) in (GREY, COLOUR) and min(bands) > 0), "one or three, from 1"),
-            ("--gsd", gsd is None or (math.isfinite(gsd) and gsd > 0), "metres per pixel, as in 0.5"),
+            ("--gsd", gsd is None or GSD_M[0] <= gsd <= GSD_M[1], "metres per pixel, as in 0.5"),
             ("--max-pixels", self.max_pixels > 0, "a number above 0"),
             ("--stretch", 0 <= low < high <= PER_CENT, "two percentiles, the lower first, as in 1,99"),
         )

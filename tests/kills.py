@@ -35,7 +35,7 @@ from tests.toy_model import model_folder, picture
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SIDE_PX = 1600
+SIDE_PX = 1400
 """Of the scenes: the toy model has some half a second of work with one."""
 CLIENTS = 3
 WAYS = ("whole", "keyed", "parts", "path")

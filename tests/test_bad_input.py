@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import struct
 import threading
@@ -11,11 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scene_files import animated_png, gif, png, png_chunk, write_tiff
 
-from edge.errors import SceneError
+from edge.errors import SceneError, UsageError
 from edge.geometry import Window
 from edge.scene import Scale, SceneOptions, open_scene
 from edge.scene_header import PICTURES, kind_of, read_header
@@ -293,3 +295,20 @@ def test_opening_in_many_threads_leaks_no_warning(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+@pytest.mark.parametrize("side", [1e200, 1e-30, 1e300])
+def test_a_pixel_size_that_cannot_be_meant_is_not_used(tmp_path: Path, side: float) -> None:
+    transform = rasterio.Affine(side, 0, 0, 0, -side, 0)
+    path = write_tiff(tmp_path / "scene.tif", NOISE.transpose(2, 0, 1), crs="EPSG:32610", transform=transform)
+    with open_scene(path) as scene:
+        assert scene.gsd_m is None
+        assert any("cannot be meant" in warning for warning in scene.warnings)
+    with open_scene(path, SceneOptions(gsd_m=2.0)) as scene:
+        assert scene.gsd_m == 2.0
+
+
+@pytest.mark.parametrize("gsd", [0.0, -1.0, 5e-324, 1e300, math.inf, math.nan])
+def test_a_gsd_that_cannot_be_meant_is_refused(gsd: float) -> None:
+    with pytest.raises(UsageError, match="--gsd"):
+        SceneOptions(gsd_m=gsd)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 
-from edge.errors import StoppedError, TankerEdgeError
+from edge.errors import StoppedError
 from edge.scene import scene_size
-from edge.server.problems import HttpError, without_folder
+from edge.server.problems import HttpError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -41,8 +41,7 @@ async def request_folder(core: Core) -> AsyncIterator[tuple[Path, ExitStack]]:
     try:
         yield folder, held
     finally:
-        if not getattr(held, "in_use", False):
-            held.close()
+        held.close()  # of what `run` has not taken over
 
 
 async def admit(core: Core, held: ExitStack, path: Path) -> None:
@@ -100,9 +99,9 @@ async def run(
     stop = threading.Event()
     deadline = min(timeout_s or core.settings.deadline_s, core.settings.deadline_s)
     work = core.work(stop)
-    scanning = asyncio.get_running_loop().run_in_executor(core.scanners, call, work)
-    let_go = held.pop_all()
-    scanning.add_done_callback(lambda _: let_go.close())
+    scanning = asyncio.get_running_loop().run_in_executor(core.scanners, _unless_stopped, call, work)
+    taken_over = held.pop_all()
+    scanning.add_done_callback(lambda done: _let_go(taken_over, done))
     leaving = asyncio.ensure_future(_left(request))
     try:
         both: set[asyncio.Future[Any]] = {scanning, leaving}
@@ -117,21 +116,23 @@ async def run(
     finally:
         stop.set()
         leaving.cancel()
-        scanning.add_done_callback(_seen)
 
 
-def _seen(done: asyncio.Future[Any]) -> None:
-    """Take note of a result that nobody waits for."""
-    if not done.cancelled():
-        done.exception()
+def _unless_stopped(call: Callable[[Work], T], work: Work) -> T:
+    """Scan, unless that was stopped while it waited for a thread."""
+    if work.stop and work.stop.is_set():
+        cause = "was stopped before it began"
+        raise StoppedError("the scan", cause, "start it again")
+    return call(work)
+
+
+def _let_go(held: ExitStack, done: asyncio.Future[Any]) -> None:
+    """Let go of what a scan held, and take note of its result, though nobody may wait for it."""
+    error = None if done.cancelled() else done.exception()
+    held.__exit__(type(error) if error else None, error, None)
 
 
 async def _left(request: Request) -> None:
     """Return when the client has closed its connection."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def told_by(folder: Path, error: TankerEdgeError) -> TankerEdgeError:
-    """An error in the client's words."""
-    return without_folder(error, folder)

@@ -144,13 +144,9 @@ class Runner:
         if job.source == "url":
             job = fetch_scene(job, files, core.settings, run.stop)
             self._insist(lambda: self._store.rename(job.id, job.scene))
-        begun = time.perf_counter()
-        with open_job(job, files, core.settings) as scene:
-            opening_s = time.perf_counter() - begun
-            with told_without(files.folder(job.id), scene.path.parent):
-                counted, result = score_open(scene, job.count_options, work, files.area(job), opening_s)
-                more = candidates(scene, work.detector, result)
-                files.write(job.id, counted, more)
+        with open_job(job, files, core.settings) as scene, told_without(files.folder(job.id), scene.path.parent):
+            counted, result = score_open(scene, job.count_options, work, files.area(job))
+            files.write(job.id, counted, candidates(scene, work.detector, result))
         return counted
 
     def _settle(self, job: Job, run: Run, outcome: dict[str, Any] | Exception) -> None:

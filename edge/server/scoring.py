@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,27 +56,24 @@ def score(path: Path, options: CountOptions, work: Work, area: Path | None = Non
         ProviderError: the network failed.
         StoppedError: `work.stop` was set.
     """
-    begun = time.perf_counter()
     with open_scene(path, options.reading(work.max_pixels)) as scene:
-        return score_open(scene, options, work, area, time.perf_counter() - begun)[0]
+        return score_open(scene, options, work, area)[0]
 
 
 def score_open(
-    scene: Scene, options: CountOptions, work: Work, area: Path | None = None, opening_s: float = 0.0
+    scene: Scene, options: CountOptions, work: Work, area: Path | None = None
 ) -> tuple[dict[str, Any], ScanResult]:
     """The document of an open scene, and what it was made of; see `score`."""
     aoi = load_aoi(area, scene) if area else None
     result = scan(scene, work.detector, options.scanning(), aoi, Hooks(work.on_tile, work.stop, work.lanes))
-    document = build_document(scene, work.detector, result)
-    document["seconds"] = {**document["seconds"], "open": round(opening_s, 3)}
-    return document, result
+    return build_document(scene, work.detector, result), result
 
 
 def candidates(scene: Scene, detector: Detector, result: ScanResult) -> dict[str, Any]:
     """What a page needs to count anew at another threshold at once.
 
-    Keys: `threshold` of the document; `near`, within which a score is near a threshold; `floor`, the least score that is
-    kept; `detections`, rows as in the document, of all scores from the floor on; `recounts`, rows of `threshold`,
+    Keys: `threshold` of the document; `near`, within which a score is near a threshold; `floor`, the least score that
+    is kept; `detections`, rows as in the document, of all scores from the floor on; `recounts`, rows of `threshold`,
     `counts` and `interval`, from the floor to 1.
     """
     floor = detector.card.score_floor

@@ -1,0 +1,76 @@
+"""Walk the directories of a TIFF before GDAL does: a small file can keep it busy for minutes, or take all memory.
+
+Only what is absurd is refused. Whether the file is whole, GDAL says better.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+MOST_PAGES = 4096
+"""Directories: GDAL walks over all of them, and keeps a record of each."""
+MOST_TAGS = 2048
+"""In one directory."""
+MOST_BANDS = 4096
+"""Hyperspectral sensors have some hundreds; GDAL makes an object of each."""
+MOST_METADATA = 512 * 2**10
+"""Bytes of GDAL's own metadata: the time to read them grows with their square, and is a second here."""
+_BANDS, _METADATA = 277, 42112
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 16: 8}
+"""Bytes of a value by its type, as far as it matters here."""
+
+
+def tiff_fault(file: BinaryIO) -> str | None:
+    """Why a TIFF must not be opened, as a clause; None where nothing is known against it."""
+    head = file.read(16)
+    order, big = ("big" if head[:2] == b"MM" else "little"), 43 in head[2:4]
+    walk = _Walk(file, order == "big", big)
+    at, seen = walk.number(head[8:16] if big else head[4:8]), set[int]()
+    while at and at not in seen:
+        if len(seen) == MOST_PAGES:
+            return f"has more than {MOST_PAGES:,} pages"
+        seen.add(at)
+        fault, at = walk.directory(at)
+        if fault:
+            return fault
+    return None
+
+
+class _Walk:
+    """Reads numbers of a TIFF."""
+
+    def __init__(self, file: BinaryIO, big_endian: bool, big: bool) -> None:  # noqa: FBT001 - two facts of a header
+        self._file, self._big = file, big
+        self._order: str = "big" if big_endian else "little"
+
+    def number(self, data: bytes) -> int:
+        """An unsigned integer."""
+        return int.from_bytes(data, "big" if self._order == "big" else "little")
+
+    def directory(self, at: int) -> tuple[str | None, int]:
+        """What is wrong with a directory, and where the next one is; 0 for nowhere, or beyond the end."""
+        count_size, entry_size, next_size = (8, 20, 8) if self._big else (2, 12, 4)
+        self._file.seek(at)
+        count = self.number(self._file.read(count_size))
+        if count > MOST_TAGS:
+            return f"has a directory of {count:,} tags, more than {MOST_TAGS:,}", 0
+        entries = self._file.read(count * entry_size)
+        for start in range(0, len(entries) - entry_size + 1, entry_size):
+            fault = self._entry(entries[start : start + entry_size])
+            if fault:
+                return fault, 0
+        return None, self.number(self._file.read(next_size))
+
+    def _entry(self, entry: bytes) -> str | None:
+        """What is wrong with a tag."""
+        tag, kind = self.number(entry[:2]), self.number(entry[2:4])
+        count, value = (entry[4:12], entry[12:]) if self._big else (entry[4:8], entry[8:])
+        if tag == _BANDS and self.number(value[:2]) > MOST_BANDS:
+            return f"has {self.number(value[:2]):,} bands, more than {MOST_BANDS:,}"
+        size = self.number(count) * _SIZES.get(kind, 1)
+        if tag == _METADATA and size > MOST_METADATA:
+            return f"has {size:,} bytes of metadata, more than {MOST_METADATA:,}"
+        return None
