@@ -85,7 +85,10 @@ def parts(args: argparse.Namespace) -> list[Part]:
         Part(
             "serving",
             [*work, *model, *venv, "--repeats", str(args.repeats)],
-            says("litserve_ratio", "ultralytics_ratio", "litserve_ratio_second_look", "ultralytics_ratio_second_look"),
+            says(
+                "litserve_ratio", "ultralytics_ratio", "litserve_ratio_second_look", "ultralytics_ratio_second_look",
+                "litserve_ratio_int8", "ultralytics_ratio_int8",
+            ),
         ),
         Part(
             "overload",

@@ -4,7 +4,8 @@
 
 A JPEG tile goes in as the file of a form, boxes come out. Each side starts afresh in each round: clients that wait (1,
 4, 16), then even arrivals at shares of its own capacity. `ours` leaves out the second look, which the peers do not
-have; `ours, second look` is what we ship. All compute in fp32. LitServe runs with the best of several settings.
+have; `ours, second look` is all of it; both compute in fp32, as the peers do. `ours, int8` is `ours` in int8, if the
+model has that. LitServe runs with the best of several settings.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from benchmarks.phases import Phase, load
 from benchmarks.serving_figures import about_sides, agreements, capacities, ratios, row_of, summaries
 from benchmarks.serving_files import small_file
 from benchmarks.serving_sides import (
+    FAST,
     LITSERVE,
     LOOK,
     OURS,
@@ -161,12 +163,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     race(setting, args, out, litserve)
     rows = summaries(out.rows)
     print(table(rows))
-    for name in (OURS, LOOK):
-        key = f"ratios_{name.replace(', ', '_').replace(' ', '_')}"
-        document[key] = ratios(rows, name)
-        print(
-            table([{"side": name, "peer": p, "what": w, **r} for p, by in document[key].items() for w, r in by.items()])
-        )
+    for name in (OURS, LOOK, FAST):
+        by_peer = ratios(rows, name)
+        document[f"ratios_{name.replace(', ', '_').replace(' ', '_')}"] = by_peer
+        told = [{"side": name, "peer": p, "what": w, **row} for p, by in by_peer.items() for w, row in by.items()]
+        print(table(told), end="\n" if told else "")
     sides = about_sides(out.about)
     document |= {**capacities(sides), "rows": rows, "sides": sides, "agreement": agreements(out.about)}
     document |= {"all_rows": out.rows, "versions": versions_of(args.venv), "left_out": out.left_out}

@@ -6,7 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from benchmarks.agreement import agreement
-from benchmarks.serving_sides import LOOK, OURS, PEERS
+from benchmarks.serving_sides import FAST, LOOK, OURS, PEERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,4 +101,5 @@ def capacities(sides: Document) -> Document:
     for peer in PEERS:
         out[f"{peer}_ratio"] = _over(known.get(OURS), known.get(peer))
         out[f"{peer}_ratio_second_look"] = _over(known.get(LOOK), known.get(peer))
+        out[f"{peer}_ratio_int8"] = _over(known.get(FAST), known.get(peer))
     return out

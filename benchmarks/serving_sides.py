@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-OURS, LOOK, LITSERVE, ULTRALYTICS = "ours", "ours, second look", "litserve", "ultralytics"
-SIDES = (OURS, LOOK, LITSERVE, ULTRALYTICS)
+OURS, LOOK, FAST, LITSERVE, ULTRALYTICS = "ours", "ours, second look", "ours, int8", "litserve", "ultralytics"
+SIDES = (OURS, LOOK, FAST, LITSERVE, ULTRALYTICS)
 PEERS = (LITSERVE, ULTRALYTICS)
 
 
@@ -62,9 +62,9 @@ def without_look(folder: Path, out: Path) -> Path:
     return out
 
 
-def _ours(setting: Setting, model: str, query: str) -> Way:
+def _ours(setting: Setting, model: str, query: str, provider: str = "cpu", precision: str = "fp32") -> Way:
     """Our server, with a state folder of its own."""
-    options = ["--model", model, "--provider", "cpu", "--precision", "fp32"]
+    options = ["--model", model, "--provider", provider, "--precision", precision]
 
     def start() -> Start:
         return ours(setting.work / "serve-state", options)
@@ -113,10 +113,15 @@ def litserve_way(setting: Setting, options: Sequence[str]) -> Way:
 
 def ways(setting: Setting, litserve: Sequence[str]) -> dict[str, Callable[[], Way]]:
     """All sides."""
-    plain = setting.work / "model-without-look"
+
+    def plain(provider: str, precision: str) -> Way:
+        model = without_look(find_model(setting.model), setting.work / "model-without-look")
+        return _ours(setting, str(model), f"gsd=1&conf={THRESHOLD}", provider, precision)
+
     return {
-        OURS: lambda: _ours(setting, str(without_look(find_model(setting.model), plain)), f"gsd=1&conf={THRESHOLD}"),
+        OURS: lambda: plain("cpu", "fp32"),
         LOOK: lambda: _ours(setting, setting.model, "gsd=1"),
+        FAST: lambda: plain("cpu", "int8"),
         LITSERVE: lambda: litserve_way(setting, litserve),
         ULTRALYTICS: lambda: _peer(setting, ULTRALYTICS, "peer_ultralytics_server", ["--side", str(setting.tile_px)]),
     }

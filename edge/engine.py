@@ -98,7 +98,7 @@ class Engine:
         window = tiles[0].window
         buffers: queue.SimpleQueue[NDArray[np.uint8]] = queue.SimpleQueue()
         batch = min(self.batch, len(tiles))
-        for _ in range(min(self.threads, -(-len(tiles) // batch)) + SPARE):
+        for _ in range(min(self.threads + SPARE, -(-len(tiles) // batch))):
             buffers.put(np.empty((batch, window.height, window.width, 3), np.uint8))
         with (self.lanes or own_lanes(self.threads, "infer"))() as pool:
             pending: deque[tuple[list[Outcome], Future[float] | None]] = deque()

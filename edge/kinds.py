@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from edge.scene import Scene
     from edge.session import Session
 
-CHIPS_AT_ONCE = 16
+CHIPS_AT_ONCE = 4
+"""Boxes of a task: few, so that all cores have something of a small scene, and scenes that share threads take turns."""
 VIEWS, ANSWERS = 4, 2
 BLIND = (0.0, np.nan)
 """What is said of a box that cannot be read: nothing for or against a vessel, and no kind."""

@@ -27,6 +27,7 @@ from edge.scene_geotiff import GeoTiff, tiff_size
 from edge.scene_header import PICTURES, READABLE, kind_of, read_header
 from edge.scene_picture import Picture
 from edge.scene_source import COLOUR, GSD_M, SceneOptions, Source
+from edge.scene_tiff import tiff_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +99,9 @@ def _kind(path: Path) -> str:
         raise SceneError(path, "is empty (0 bytes)", "copy or download it again")
     with path.open("rb") as file:
         kind = kind_of(file.read(32))
+        fault = tiff_fault(file) if kind == "TIFF" else None
+    if fault:
+        raise SceneError(path, fault, "write it anew with less of that, for example by gdal_translate")
     if kind == "TIFF" or kind in PICTURES:
         return kind
     if kind:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 48 * 2**20
 """A picture of more bytes than that, decoded, is not held in memory: 16.8 million px of 3 x 8 bits."""
 AGAIN = "copy or download it again, or save it anew"
+_UNTOUCHED = np.frombuffer(b"px that no decoder has written", np.uint8)
+"""What an array begins with before it is decoded to; no picture begins so."""
 _TELLS = (4, 11)
 """The first OpenCV whose `imread` into a given array tells when decoding failed."""
 
@@ -62,11 +64,15 @@ def _to_disk(path: Path, header: Header) -> Spill | None:
     shape, dtype = layout
     try:
         spill = Spill(shape, dtype)
+        begins = spill.array.reshape(-1)[: len(_UNTOUCHED)]
+        begins[:] = _UNTOUCHED[: len(begins)]
         with spill.kept_small():
             # The array is handed over as it is; one of another type is an error, a failure gives None.
             done = cv2.imread(str(path), spill.array, cv2.IMREAD_UNCHANGED)
     except (OSError, cv2.error):
         return None
+    if (begins == _UNTOUCHED[: len(begins)]).all():
+        return None  # OpenCV 5 tells nothing of a header that it does not like
     same = done is not None and done.shape == spill.array.shape and np.shares_memory(done[:1, :1], spill.array[:1, :1])
     return spill if same else None
 

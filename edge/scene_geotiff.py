@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, Interleaving
 from rasterio.errors import NotGeoreferencedWarning
 
 from edge.errors import SceneError
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _THREADS = str(min(4, os.cpu_count() or 1))
 """For blocks that are decoded side by side: GDAL has a pool of them for each file."""
+_BLOCK_BYTES, _BLOCK_BYTES_PER_PX = 64 * 2**20, 16
+"""Of a block, decoded; GDAL decodes it whole, with all of its bands, however few px of the scene lie in it."""
 _TILE_ROWS = 1024
 """Rows that a row of tiles needs, roughly."""
 _WARNING_FILTERS = threading.Lock()
@@ -93,6 +95,11 @@ class GeoTiff:
         if rows * columns > max_pixels:
             cause = f"one block of it is {columns:,} x {rows:,} pixels, over the limit of {max_pixels:,}"
             raise SceneError(self._path, cause, "write it anew as a tiled TIFF, or raise --max-pixels")
+        together = self._file.count if self._file.interleaving == Interleaving.pixel else 1
+        size = rows * columns * together * pixel_type(self._file).itemsize
+        if size > _BLOCK_BYTES + _BLOCK_BYTES_PER_PX * self.width * self.height:
+            cause = f"one block of it is {size:,} bytes, far more than {self.width:,} x {self.height:,} pixels need"
+            raise SceneError(self._path, cause, "write it anew as a tiled TIFF, its bands one after the other")
         if ColorInterp.cyan in self._file.colorinterp:
             raise SceneError(self._path, "is a CMYK TIFF, which has no red, green and blue", "save it as RGB")
         pages = len(self._file.subdatasets)

@@ -45,7 +45,7 @@ _MAGIC: tuple[tuple[bytes, int, str], ...] = (
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]", re.DOTALL)
 """Any marker but fill bytes, escaped data, restarts and the start of (embedded) pictures."""
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_END, _JPEG_APP1 = 0xD9, 0xE1
+_JPEG_END, _JPEG_APP1, _JPEG_SCAN = 0xD9, 0xE1, 0xDA
 _JPEG_CHANNELS = {1: 1, 3: 3, 4: 3}
 """Components of a JPEG -> channels that it is decoded to; the four of CMYK become colours."""
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
@@ -55,6 +55,11 @@ _PIECE = 2**20
 """Bytes of a file that are looked at at once."""
 _HEAD = 64
 """Bytes that hold the header of a WebP or BMP."""
+_MOST_PARTS, _PART = 20_000, 1024
+"""A file may have so many chunks, segments or blocks, and as many more as there are _PART bytes in it: all of them are
+walked over, and nobody who means well makes a picture of crumbs."""
+_MOST_SCANS = 100
+"""Of a JPEG: each is a pass over the whole picture, of however few bytes it is. libtiff has the same limit."""
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = 1
 
@@ -82,6 +87,7 @@ class Header:
 
 
 _CUT_OFF = "is cut off before its end"
+_CRUMBS = "is made of too many parts"
 
 
 def kind_of(head: bytes) -> str | None:
@@ -123,11 +129,15 @@ def _number(data: bytes, start: int, size: int, *, big: bool = False) -> int:
 def _jpeg(file: BinaryIO) -> Header:
     """Segments up to the end marker; whatever follows that one (previews, maker's notes) is ignored."""
     width = height = bits = components = 0
-    orientation = _UPRIGHT
+    orientation, scans, parts = _UPRIGHT, 0, _most_parts(file)
     found = _next_marker(file, 2)
     fault: str | None = _CUT_OFF
     while found:
         marker, at = found
+        parts, scans = parts - 1, scans + (marker == _JPEG_SCAN)
+        if parts < 0 or scans > _MOST_SCANS:
+            fault = f"has more than {_MOST_SCANS} scans" if parts >= 0 else _CRUMBS
+            break
         if marker == _JPEG_END:
             fault = None if width else "has no picture in it"
             break
@@ -146,12 +156,19 @@ def _jpeg(file: BinaryIO) -> Header:
 
 def _next_marker(file: BinaryIO, start: int) -> tuple[int, int] | None:
     """The first marker from a place on, and where it ends."""
-    while len(piece := _at(file, start, _PIECE)) > 1:
+    size = _HEAD  # the next one is mostly near
+    while len(piece := _at(file, start, size)) > 1:
         found = _JPEG_MARKER.search(piece)
         if found:
             return piece[found.end() - 1], start + found.end()
         start += len(piece) - 1  # a marker may begin with the last byte
+        size = _PIECE
     return None
+
+
+def _most_parts(file: BinaryIO) -> int:
+    """How many parts a file may have."""
+    return _MOST_PARTS + _length(file) // _PART
 
 
 def _orientation(exif: bytes) -> int:
@@ -176,7 +193,12 @@ def _png(file: BinaryIO) -> Header:
     bits, colour = _number(head, 24, 1), _number(head, 25, 1)
     frames, orientation, control, channels, at = 1, _UPRIGHT, (0, 0), _PNG_CHANNELS.get(colour), 8
     fault: str | None = _CUT_OFF
+    parts = _most_parts(file)
     while at + 12 <= length:
+        parts -= 1
+        if parts < 0:
+            fault = _CRUMBS
+            break
         start = _at(file, at, 8)
         name, end = start[4:], at + 12 + int.from_bytes(start[:4], "big")
         if end > length:
@@ -246,9 +268,9 @@ def _signed(value: int) -> int:
 
 def _gif(file: BinaryIO) -> Header:
     """Blocks up to the trailer."""
-    data = _at(file, 0, -1)
-    width, height = _number(data, 6, 2), _number(data, 8, 2)
-    at, frames = 13 + _colour_table(data[10]), 0
+    head, data, parts = _at(file, 0, 13), _Bytes(file), _most_parts(file)
+    width, height = _number(head, 6, 2), _number(head, 8, 2)
+    at, frames = 13 + _colour_table(head[10]), 0
     try:
         while data[at] != ord(";"):
             if data[at] == ord(","):
@@ -257,11 +279,25 @@ def _gif(file: BinaryIO) -> Header:
             else:
                 at += 2
             while data[at]:
-                at += data[at] + 1
-            at += 1
+                at, parts = at + data[at] + 1, parts - 1
+            at, parts = at + 1, parts - 1
+            if parts < 0:
+                return Header(width, height, _CRUMBS, max(frames, 1))
     except IndexError:
         return Header(width, height, _CUT_OFF, max(frames, 1))
     return Header(width, height, None if frames else "has no picture in it", frames)
+
+
+class _Bytes:
+    """The bytes of a file, of which a piece is held at a time; IndexError beyond its end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._start, self._piece = file, 0, b""
+
+    def __getitem__(self, at: int) -> int:
+        if not self._start <= at < self._start + len(self._piece):
+            self._start, self._piece = at, _at(self._file, at, _PIECE)
+        return self._piece[at - self._start]
 
 
 def _colour_table(flags: int) -> int:

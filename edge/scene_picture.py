@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _BYTES_PER_PX = 16
 """No picture of so many px needs a longer file than 4 bands of 16 bits, twice over."""
+_BESIDES = 64 * 2**20
+"""Bytes of a file that are not px: profiles, previews, notes. OpenCV gets all of it into memory."""
 _ALPHA = 3
 _ROWS = 256
 """That are looked at at once."""
@@ -51,11 +53,15 @@ class Picture:
         """
         self.synthetic = False
         self.warnings: list[str] = []
-        if path.stat().st_size > options.max_pixels * _BYTES_PER_PX + 2**20:
-            raise _too_large(path, f"is {path.stat().st_size:,} bytes long", options.max_pixels)
+        size = path.stat().st_size
+        if size > options.max_pixels * _BYTES_PER_PX + 2**20:
+            raise _too_large(path, f"is {size:,} bytes long", options.max_pixels)
         with path.open("rb") as file:
             header = read_header(kind, file)
         _check(path, kind, header, options.max_pixels)
+        if size > header.width * header.height * _BYTES_PER_PX + _BESIDES:
+            cause = f"is {size:,} bytes long, far more than {header.width:,} x {header.height:,} pixels need"
+            raise SceneError(path, cause, "save the picture anew, without what else is in the file")
         self._stored, self._spill = decode(path, kind, header)
         self.height, self.width = self._stored.shape[:2]
         if (self.width, self.height) != (header.width, header.height):

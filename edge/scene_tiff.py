@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import BinaryIO, Literal
 
 MOST_PAGES = 4096
 """Directories: GDAL walks over all of them, and keeps a record of each."""
@@ -25,11 +25,12 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 16: 8}
 
 def tiff_fault(file: BinaryIO) -> str | None:
     """Why a TIFF must not be opened, as a clause; None where nothing is known against it."""
+    length = file.seek(0, 2)
+    file.seek(0)
     head = file.read(16)
-    order, big = ("big" if head[:2] == b"MM" else "little"), 43 in head[2:4]
-    walk = _Walk(file, order == "big", big)
-    at, seen = walk.number(head[8:16] if big else head[4:8]), set[int]()
-    while at and at not in seen:
+    walk = _Walk(file, "big" if head[:1] == b"M" else "little", big=b"+" in head[2:4])
+    at, seen = walk.number(head[8:16] if walk.big else head[4:8]), set[int]()
+    while 0 < at < length and at not in seen:
         if len(seen) == MOST_PAGES:
             return f"has more than {MOST_PAGES:,} pages"
         seen.add(at)
@@ -40,19 +41,20 @@ def tiff_fault(file: BinaryIO) -> str | None:
 
 
 class _Walk:
-    """Reads numbers of a TIFF."""
+    """Reads the directories of a TIFF."""
 
-    def __init__(self, file: BinaryIO, big_endian: bool, big: bool) -> None:  # noqa: FBT001 - two facts of a header
-        self._file, self._big = file, big
-        self._order: str = "big" if big_endian else "little"
+    def __init__(self, file: BinaryIO, order: Literal["big", "little"], *, big: bool) -> None:
+        """With numbers in this order of bytes; `big` for a BigTIFF."""
+        self.big = big
+        self._file, self._order = file, order
 
     def number(self, data: bytes) -> int:
         """An unsigned integer."""
-        return int.from_bytes(data, "big" if self._order == "big" else "little")
+        return int.from_bytes(data, self._order)
 
     def directory(self, at: int) -> tuple[str | None, int]:
-        """What is wrong with a directory, and where the next one is; 0 for nowhere, or beyond the end."""
-        count_size, entry_size, next_size = (8, 20, 8) if self._big else (2, 12, 4)
+        """What is wrong with a directory, and where the next one is; 0 for nowhere."""
+        count_size, entry_size, next_size = (8, 20, 8) if self.big else (2, 12, 4)
         self._file.seek(at)
         count = self.number(self._file.read(count_size))
         if count > MOST_TAGS:
@@ -66,11 +68,10 @@ class _Walk:
 
     def _entry(self, entry: bytes) -> str | None:
         """What is wrong with a tag."""
-        tag, kind = self.number(entry[:2]), self.number(entry[2:4])
-        count, value = (entry[4:12], entry[12:]) if self._big else (entry[4:8], entry[8:])
-        if tag == _BANDS and self.number(value[:2]) > MOST_BANDS:
-            return f"has {self.number(value[:2]):,} bands, more than {MOST_BANDS:,}"
-        size = self.number(count) * _SIZES.get(kind, 1)
-        if tag == _METADATA and size > MOST_METADATA:
-            return f"has {size:,} bytes of metadata, more than {MOST_METADATA:,}"
+        count, value = (entry[4:12], entry[12:]) if self.big else (entry[4:8], entry[8:])
+        tag, size = self.number(entry[:2]), _SIZES.get(self.number(entry[2:4]), 1)
+        if tag == _BANDS and (bands := self.number(value[:size])) > MOST_BANDS:
+            return f"has {bands:,} bands, more than {MOST_BANDS:,}"
+        if tag == _METADATA and (told := size * self.number(count)) > MOST_METADATA:
+            return f"has {told:,} bytes of metadata, more than {MOST_METADATA:,}"
         return None

@@ -19,7 +19,7 @@ from scene_files import animated_png, gif, png, png_chunk, write_tiff
 
 from edge.errors import SceneError, UsageError
 from edge.geometry import Window
-from edge.scene import Scale, SceneOptions, open_scene
+from edge.scene import Scale, SceneOptions, open_scene, scene_size
 from edge.scene_header import PICTURES, kind_of, read_header
 
 OPEN_FILES = Path("/proc/self/fd")
@@ -234,6 +234,94 @@ def test_a_truncated_16_bit_tiff_fails_when_it_is_sampled(tmp_path: Path) -> Non
     path = write_tiff(tmp_path / "scene.tif", RNG.integers(0, 4000, (1, 200, 200), np.uint16))
     path.write_bytes(path.read_bytes()[:20_000])
     assert "cannot be read" in _refused(path).cause
+
+
+def _tiff(*entries: tuple[int, int, int, int], next_page: int = 0, tail: bytes = b"") -> bytes:
+    """A little-endian TIFF of 1 x 1 px with further entries (tag, type, count, value)."""
+    plain = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 1}
+    every = {tag: (tag, 4, 1, value) for tag, value in plain.items()} | {entry[0]: entry for entry in entries}
+    rows = b"".join(struct.pack("<HHII", *every[tag]) for tag in sorted(every))
+    head = b"II*\x00" + struct.pack("<IH", 8, len(every))
+    return head + rows + struct.pack("<I", next_page) + tail
+
+
+def test_a_tiff_of_crumbs_is_refused_before_gdal_walks_over_them(tmp_path: Path) -> None:
+    page = _tiff()[8:-4]
+    pages = b"".join(page + struct.pack("<I", 8 + (len(page) + 4) * n) for n in range(1, 6000))
+    (tmp_path / "pages.tif").write_bytes(b"II*\x00" + struct.pack("<I", 8) + pages)
+    (tmp_path / "tags.tif").write_bytes(_tiff(*[(40_000 + n, 4, 1, 0) for n in range(3000)]))
+    (tmp_path / "bands.tif").write_bytes(_tiff((277, 4, 1, 60_000)))
+    (tmp_path / "notes.tif").write_bytes(_tiff((42112, 2, 10**6, 200), tail=b"<a>" * 400_000))
+    big = b"MM\x00+\x00\x08\x00\x00" + struct.pack(">QQ", 16, 2**63)
+    (tmp_path / "big.tif").write_bytes(big)
+    for name, cause in {
+        "pages": "has more than 4,096 pages", "tags": "has a directory of 3,009 tags", "bands": "has 60,000 bands",
+        "notes": "has 1,000,000 bytes of metadata", "big": "has a directory of 9,223,372,036,854,775,808 tags",
+    }.items():  # fmt: skip
+        assert cause in _refused(tmp_path / f"{name}.tif").cause
+        with pytest.raises(SceneError, match=cause.split()[1]):
+            scene_size(tmp_path / f"{name}.tif")
+
+
+def test_pages_that_go_round_and_ones_far_away_end(tmp_path: Path) -> None:
+    (tmp_path / "round.tif").write_bytes(_tiff(next_page=8))
+    (tmp_path / "far.tif").write_bytes(_tiff(next_page=2**32 - 2))
+    for name in ("round.tif", "far.tif"):
+        assert scene_size(tmp_path / name) == (1, 1)
+
+
+def test_a_block_that_is_far_larger_than_its_scene_is_refused(tmp_path: Path) -> None:
+    layout = {"tiled": True, "blockxsize": 4096, "blockysize": 4096, "compress": "deflate", "interleave": "pixel"}
+    path = write_tiff(tmp_path / "scene.tif", np.zeros((8, 16, 16), np.uint8), **layout)
+    assert "134,217,728 bytes, far more than 16 x 16 pixels need" in _refused(path).cause
+    open_scene(write_tiff(path, np.zeros((8, 16, 16), np.uint8), **{**layout, "interleave": "band"})).close()
+
+
+def _scans(number: int) -> bytes:
+    """A progressive JPEG of 8 x 8 px with so many scans, all but the first of which change nothing."""
+    tables = b"\xff\xdb\x00\x43\x00" + bytes([1] * 64)
+    tables += b"\xff\xc4\x00\x14\x00" + bytes([1] + [0] * 15) + b"\x00"
+    tables += b"\xff\xc4\x00\x14\x10" + bytes([1] + [0] * 15) + b"\x00"
+    frame = b"\xff\xc2\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"
+    first = b"\xff\xda\x00\x08\x01\x01\x00\x00\x00\x00\x00"
+    more = b"\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x00\x00"
+    return b"\xff\xd8" + tables + frame + first + more * (number - 1) + b"\xff\xd9"
+
+
+def test_a_jpeg_that_is_scanned_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "few.jpg").write_bytes(_scans(100))
+    open_scene(tmp_path / "few.jpg").close()
+    (tmp_path / "many.jpg").write_bytes(_scans(101))
+    assert "more than 100 scans" in _refused(tmp_path / "many.jpg").cause
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF"])
+def test_a_picture_of_crumbs_is_refused(tmp_path: Path, kind: str) -> None:
+    crumb = {"JPEG": b"\xff\xe1\x00\x02", "PNG": png_chunk(b"tEXt", b""), "GIF": b"!\xfe\x00"}[kind]
+    at = {"JPEG": 2, "PNG": 33, "GIF": 13 + 3 * 128}[kind]
+    whole = _encoded(kind)
+    (tmp_path / "scene").write_bytes(whole[:at] + crumb * 1000 + whole[at:])
+    open_scene(tmp_path / "scene").close()
+    (tmp_path / "scene").write_bytes(whole[:at] + crumb * 30_000 + whole[at:])
+    assert "too many parts" in _refused(tmp_path / "scene").cause
+
+
+def test_a_picture_with_far_more_beside_it_than_in_it_is_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_bytes", None)  # calling it fails the test
+    with (tmp_path / "scene.jpg").open("wb") as file:
+        file.write(_encoded("JPEG"))
+        file.truncate(65 * 2**20)
+    assert "far more than 80 x 64 pixels need" in _refused(tmp_path / "scene.jpg").cause
+
+
+def test_a_picture_that_opencv_refuses_by_its_size_is_not_shown_as_water(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "scene.png").write_bytes(png(20_000_000, 1, bytes(60_000_001)))  # libpng takes a million px a side
+    assert "cannot decode" in _refused(tmp_path / "scene.png").cause
+    capfd.readouterr()
 
 
 def test_complex_px(tmp_path: Path) -> None:

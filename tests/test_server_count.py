@@ -44,7 +44,7 @@ def long_scene(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     block = np.random.default_rng(1).integers(0, 9, (700, 700, 3), np.uint8)
     for y, x in np.ndindex(2, 2):
         block[64 + 128 * y :, 64 + 128 * x :][:8, :8, 2] = 200
-    cv2.imwrite(str(path), np.tile(block, (8, 8, 1)))
+    cv2.imwrite(str(path), np.tile(block, (6, 6, 1)))
     return path.read_bytes()
 
 
@@ -126,7 +126,7 @@ def test_a_scene_that_is_too_large_is_for_a_job(tmp_path: Path) -> None:
 
 def test_the_door_is_shut_when_enough_is_in_flight(tmp_path: Path, long_scene: bytes) -> None:
     small = scene_file(tmp_path / "a.png").read_bytes()
-    with serving(tmp_path, max_request_pixels=5600**2, max_inflight_pixels=5600**2) as (client, core):
+    with serving(tmp_path, max_request_pixels=4200**2, max_inflight_pixels=4200**2) as (client, core):
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(client.post, "/v1/count", content=long_scene)
             _until(lambda: core.admission.px > 0)

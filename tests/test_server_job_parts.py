@@ -192,8 +192,8 @@ def test_an_upload_that_does_not_go_on_is_given_up(
     with serving(tmp_path) as (client, core):
         job = announce(client, scene)
         assert part(client, job, 0, scene[:100]).status_code == 204
-        core.jobs.tidy()
-        wait_until(lambda: core.jobs.tidy() or core.jobs.get(job["id"]).state == "failed")
+        core.jobs.janitor.tidy()
+        wait_until(lambda: core.jobs.janitor.tidy() or core.jobs.get(job["id"]).state == "failed")
         told = client.get(job["links"]["self"]).json()
         assert told["error"]["status"] == 408
         assert not core.jobs.folder(job["id"]).exists()

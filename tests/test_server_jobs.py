@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.server
 import json
 import socket
@@ -16,7 +17,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.server import job_room, job_runner, jobs
+from edge.errors import OutputError
+from edge.server import job_janitor, job_room, job_runner
 from edge.server.job_sending import attachment
 from edge.server.names import file_name
 from tests.live import serving
@@ -491,6 +493,35 @@ def test_a_disk_without_room_is_told_before_the_upload(
     assert end(client, post(client, scene))["state"] == "done"
 
 
+def test_a_full_disk_is_no_end(tmp_path: Path, scene: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_runner, "AGAIN_S", 0.01)
+    with serving(tmp_path) as (client, core):
+
+        def full(_: Path) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("edge.server.job_files.settle", full)
+            answer = post(client, scene)
+            assert (answer.status_code, answer.json()["subject"]) == (507, "scene")
+        core.jobs.store._database.execute("PRAGMA max_page_count = 1")  # the ledger may not grow
+        announced = {"upload": {"name": "x" * 200, "size": 9}}
+        statuses = [client.post("/v1/jobs", json=announced).status_code for _ in range(30)]
+        assert set(statuses) == {202, 507}
+        assert len(list(core.jobs.files.root.iterdir())) == statuses.count(202)
+        core.jobs.store._database.execute("PRAGMA max_page_count = 100000")
+        real, left = core.jobs.store.move, iter(range(3))
+
+        def full_at_first(*words: Any, **changes: Any) -> bool:  # noqa: ANN401 - those of move
+            if words[1] == "done" and next(left, None) is not None:
+                raise OutputError("job", "full", "wait")
+            return real(*words, **changes)
+
+        monkeypatch.setattr(core.jobs.store, "move", full_at_first)
+        assert end(client, post(client, scene))["state"] == "done"
+        assert next(left, None) is None
+
+
 def test_a_client_that_leaves_leaves_nothing(live: Live, scene: bytes) -> None:
     client, core = live
     before = core.jobs.store.numbers()
@@ -601,12 +632,14 @@ def test_setting_the_clock_changes_nothing_of_how_long_results_are_kept(
         for years in (50, 0):
             ahead = years * 365 * 86_400
             clock = SimpleNamespace(time=lambda ahead=ahead: time.time() + ahead, monotonic=time.monotonic)
-            monkeypatch.setattr(jobs, "time", clock)
-            core.jobs.tidy()
+            monkeypatch.setattr(job_janitor, "time", clock)
+            core.jobs.janitor.tidy()
             told = client.get(job["links"]["self"]).json()
             left = datetime.fromisoformat(told["expires"]).timestamp() - clock.time()
             assert 3500 < left <= 3600
-        monkeypatch.setattr(jobs, "CLOCK_SET_S", 1e12)  # these two hours have really gone by
-        monkeypatch.setattr(jobs, "time", SimpleNamespace(time=lambda: time.time() + 7200, monotonic=time.monotonic))
-        core.jobs.tidy()
+        monkeypatch.setattr(job_janitor, "CLOCK_SET_S", 1e12)  # these two hours have really gone by
+        monkeypatch.setattr(
+            job_janitor, "time", SimpleNamespace(time=lambda: time.time() + 7200, monotonic=time.monotonic)
+        )
+        core.jobs.janitor.tidy()
         assert client.get(job["links"]["self"]).status_code == 410

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 10
 """Niceness of the threads that work on jobs: where both are busy, a request gets nine tenths of a core (sched(7))."""
-SCANNERS = 16
+SCANNERS = 8
 """Scenes of requests that are read side by side; each has a few tiles in memory, and its px if it is no TIFF."""
 CLERKS = 8
 

@@ -122,7 +122,7 @@ def _unless_stopped(call: Callable[[Work], T], work: Work) -> T:
     """Scan, unless that was stopped while it waited for a thread."""
     if work.stop and work.stop.is_set():
         cause = "was stopped before it began"
-        raise StoppedError("the scan", cause, "start it again")
+        raise StoppedError("scan", cause, "start it again")
     return call(work)
 
 

@@ -123,7 +123,11 @@ class JobParts:
 
     async def _write(self, request: Request, job: Job) -> None:
         """Write a body behind what is there, and make it safe, however it ends."""
-        with self._files.scene(job).open("r+b", buffering=0) as file:
+        try:
+            file = self._files.scene(job).open("r+b", buffering=0)
+        except FileNotFoundError:
+            raise _deleted() from None
+        with file:
             file.seek(job.received)
             part = _Part(file, job.received, job.received)
             try:
@@ -149,8 +153,12 @@ class JobParts:
         else:
             known = self._store.note(job.id, received=part.offset, expires=now + GIVEN_UP_S)
         if not known and part.safe != job.length:
-            raise HttpError(410, "the job has been deleted", "send the scene again")
+            raise _deleted()
         part.safe = part.offset
+
+
+def _deleted() -> HttpError:
+    return HttpError(410, "the job has been deleted", "send the scene again")
 
 
 def misplaced(job: Job) -> HttpError:

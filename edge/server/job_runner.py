@@ -7,13 +7,12 @@ and what it had written is written again.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edge.errors import TankerEdgeError
+from edge.errors import OutputError, TankerEdgeError
 from edge.server.job_scene import fetch_scene, open_job, told_without
 from edge.server.problems import HttpError, problem
 from edge.server.scoring import candidates, score_open
@@ -178,12 +177,12 @@ class Runner:
         """Call until the ledger can be written: a full disk may have room again.
 
         Raises:
-            sqlite3.Error: it could not, and the server is stopping.
+            OutputError: it could not, and the server is stopping.
         """
         while True:
             try:
                 return call()
-            except sqlite3.Error:  # noqa: PERF203 - seldom, and then the wait is longer
+            except OutputError:  # noqa: PERF203 - seldom, and then the wait is longer
                 LOG.exception("ledger_not_written")
                 if self._core.life.stopping.wait(AGAIN_S):
                     raise

@@ -8,17 +8,18 @@ MOVES: of two that want to end the same job, one succeeds and the other is told 
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from edge.errors import OutputError
 from edge.server.job_ledger import connect
 from edge.server.job_record import ENDED, MOVES, Job, State
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -30,7 +31,7 @@ _BARE = {"place": None, "error": None, "counts": None, "interval": None}
 
 
 class JobStore:
-    """Jobs on disk; safe to use from several threads."""
+    """Jobs on disk; safe to use from several threads. What changes something raises OutputError if the disk is full."""
 
     def __init__(self, path: Path) -> None:
         """Open the ledger, or begin one.
@@ -166,13 +167,16 @@ class JobStore:
     def _changing(self, job_id: str | None) -> Iterator[sqlite3.Connection]:
         """A transaction, on the disk when the block has ended; undone if it raises."""
         with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
             try:
+                self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
                 self._database.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    cause = f"the server's list of jobs cannot be written ({error})"
+                    raise OutputError("job", cause, "try again later, or tell its operator") from error
                 raise
             if job_id:
                 self._changed(job_id)

@@ -7,20 +7,20 @@ it died waits again at the next start, and fails where that has happened too oft
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from edge.errors import OutputError
 from edge.server.job_files import JobFiles
+from edge.server.job_janitor import Janitor
 from edge.server.job_parts import JobParts
 from edge.server.job_record import Job, State, document
 from edge.server.job_room import JobRoom
 from edge.server.job_runner import Runner
 from edge.server.job_scene import scene_path
 from edge.server.job_store import JobStore
-from edge.server.problems import HttpError, problem
+from edge.server.problems import HttpError
 from edge.workers import be_patient
 
 if TYPE_CHECKING:
@@ -29,16 +29,9 @@ if TYPE_CHECKING:
 
     from edge.server.core import Core
 
-LOG = logging.getLogger(__name__)
 LEDGER = "jobs.sqlite"
 FOLDER = "jobs"
-MOST_ATTEMPTS = 3
-"""Starts of a job that may end in the death of the server."""
 PORTERS = 2
-CLOCK_SET_S = 60.0
-"""By how much the clock must differ from what has gone by to have been set, s."""
-TIDY_S = 30.0
-"""How often expired jobs are looked for, s, at the least."""
 
 
 class Jobs:
@@ -65,22 +58,20 @@ class Jobs:
         """Draws overlays, one at a time."""
         self.porters = ThreadPoolExecutor(PORTERS, "accept")
         """Bring scenes that came to their place: a large one takes a while to be safe on the disk."""
-        self._janitor = threading.Thread(target=self._keep_tidy, name="janitor", daemon=True)
-        self._clock = time.time(), time.monotonic()
-        self._recover()
+        self.janitor = Janitor(core, self.store, self.files, self.parts)
+        self.janitor.recover()
 
     def start(self) -> None:
         """Run what waits."""
         self.runner.start()
-        self._janitor.start()
+        self.janitor.start()
 
     def close(self) -> None:
         """Wait for what is running; the core has told it to stop, and it goes back to what waits."""
         self.runner.close()
         self.porters.shutdown(wait=True)
         self.painter.shutdown(wait=True, cancel_futures=True)
-        if self._janitor.ident is not None:
-            self._janitor.join()
+        self.janitor.close()
         self.store.close()
 
     def get(self, job_id: str) -> Job:
@@ -132,13 +123,17 @@ class Jobs:
 
         Raises:
             HttpError: 409, the key is that of another request; 410, its job has been removed.
+            OutputError: the disk is full.
         """
         try:
             if put:
                 put()
             kept, new = self.store.add(job)
-        except BaseException:
+        except BaseException as error:
             self.files.remove(job.id)
+            if isinstance(error, OSError):
+                cause = f"the server cannot keep it ({error.strerror})"
+                raise OutputError("scene", cause, "try again later, or tell its operator") from error
             raise
         if new:
             self.runner.call()
@@ -167,60 +162,3 @@ class Jobs:
                 self.files.remove(job_id)
         elif self.store.bury(job_id, now):
             self.files.remove(job_id)
-
-    def tidy(self) -> None:
-        """Remove what has expired, give up uploads that do not go on, and forget what was removed long ago."""
-        now = self._follow_clock()
-        for job in self.store.overdue(now):
-            if job.state == "receiving":
-                told = HttpError(408, "the upload was not finished in time", "send the scene again")
-                self._fail(job, told)
-            elif self.store.bury(job.id, now):
-                self.files.remove(job.id)
-        self.store.forget(now - self._core.settings.keep_s)
-
-    def _follow_clock(self) -> float:
-        """The time; where the clock was set meanwhile, what expires does so when it would have.
-
-        A device without a battery for its clock starts in 1970, and learns the date when it finds a network.
-        """
-        earlier, self._clock = self._clock, (time.time(), time.monotonic())
-        now, steady = self._clock
-        ahead = (now - earlier[0]) - (steady - earlier[1])
-        if abs(ahead) > CLOCK_SET_S:
-            LOG.warning("clock_was_set", extra={"fields": {"ahead_s": round(ahead)}})
-            self.store.postpone(ahead)
-        return now
-
-    def _keep_tidy(self) -> None:
-        """Tidy now and then until the server stops."""
-        pause = max(0.05, min(TIDY_S, self._core.settings.keep_s / 4))
-        while not self._core.life.stopping.wait(pause):
-            try:
-                self.tidy()
-            except Exception:  # noqa: PERF203 - a full disk, for one; it may have room again
-                LOG.exception("not_tidied")
-
-    def _recover(self) -> None:
-        """Let what an earlier server was running wait again, and delete files of no job."""
-        for job in self.store.left_over():
-            if job.attempts >= MOST_ATTEMPTS:
-                cause = f"the server ended {job.attempts} times while it was running"
-                self._fail(job, HttpError(500, cause, "look into the server's log; the scene may need more memory"))
-            else:
-                self.store.move(job.id, "waiting", started=None)
-        holding = self.store.holding()
-        orphans = self.files.sweep({job.id for job in holding})
-        for job in holding:
-            if job.state == "receiving" and not self.parts.recover(job):
-                self._fail(job, HttpError(500, "some of what had been uploaded is gone", "send the scene again"))
-        if orphans:
-            LOG.info("orphans_removed", extra={"fields": {"folders": orphans}})
-
-    def _fail(self, job: Job, error: HttpError) -> None:
-        """End a job that is not running."""
-        now = time.time()
-        told = problem(error).model_dump(exclude_none=True)
-        if self.store.move(job.id, "failed", ended=now, expires=now + self._core.settings.keep_s, error=told):
-            self._core.metrics.failed(error, "job")
-            self.files.remove(job.id)

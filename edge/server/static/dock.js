@@ -36,8 +36,7 @@ export function showReview(review, checked, expected) {
   $("checked-bar").max = Math.max(expected, 1);
   $("checked-bar").value = expected ? checked : 1;
   $("checked").textContent = `${number(checked)} of ${number(expected)} checked`;
-  const touched = review.marks.size || review.missing.length || review.done.length || review.state !== "saved";
-  $("saved").textContent = touched ? SAVED[review.state] : "";
+  $("saved").textContent = review.touched ? SAVED[review.state] : "";
   $("undo").disabled = !review.done.length;
   $("rest-right").disabled = checked >= expected;
   $("searched").checked = review.searched;

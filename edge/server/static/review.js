@@ -25,6 +25,7 @@ export class Review extends EventTarget {
     this.state = "saved";
     this.problem = null;
     this.saving = null;
+    this.touched = false;
   }
 
   async load() {
@@ -68,6 +69,7 @@ export class Review extends EventTarget {
   }
 
   keep(change) {
+    this.touched = true;
     this.unsaved.push(change);
     this.tell("unsaved");
     clearTimeout(this.timer);
