@@ -147,7 +147,7 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
     [
         (("--host", "0.0.0.0"), "--host: 0.0.0.0 can be reached from other machines, and no token is set"),  # noqa: S104
         (("--deadline", "0"), "--deadline: 0 makes no sense here; give at least 0.1"),
-        (("--max-request-mp", "100"), "--max-inflight-mp: 64 makes no sense here; give at least 100"),
+        (("--max-request-mp", "100"), "--max-inflight-mp: 40 makes no sense here; give at least 100"),
         (("--port", "70000"), "--port: 70000 makes no sense here"),
         (("--threads", "-1"), "--threads: -1 makes no sense here"),
         (("--token-file", "/nowhere/token"), "--token-file: /nowhere/token cannot be read (No such file"),
