@@ -106,12 +106,13 @@ def centre(page: Page) -> tuple[int, int]:
 def moved(page: Page, before: tuple[int, int]) -> None:
     """Wait until the picture has moved, and has come to rest."""
     last = before
-    while (now := centre(page)) in {before, last}:
-        last = now
+    for _ in range(100):
         page.wait_for_timeout(50)
-    while (now := centre(page)) != last:
+        now = centre(page)
+        if now == last != before:
+            return
         last = now
-        page.wait_for_timeout(50)
+    pytest.fail("the picture does not move, or does not rest")
 
 
 def middle(row: dict[str, Any]) -> Any:  # noqa: ANN401 - an array
@@ -283,7 +284,6 @@ def test_marks_become_labels(chromium: Browser, real: Site) -> None:
         page.click("#zoom-all")
         for x, y in ((900, 900), (800, 900), (850, 910)):
             page.mouse.click(*on_screen(page, x, y))
-            page.wait_for_timeout(350)  # two clicks soon after each other are a double click
         saved(page)
         kinds = [int(row[0]) for row in real.labels()]
         own = {"tanker": 0, "other": 1, "unknown": 2}[best[0]["kind"]]
@@ -320,7 +320,6 @@ def test_a_line_along_a_vessel_draws_it_too(chromium: Browser, toy: Site, tmp_pa
         page.mouse.up()
         page.wait_for_selector("#drawing-step:text('3 of 3')")
         page.mouse.move(*on_screen(page, 80, 24))
-        page.wait_for_timeout(350)
         page.mouse.click(*on_screen(page, 80, 24))
         saved(page)
         (row,) = site.labels()
@@ -373,8 +372,9 @@ def test_marks_that_are_not_saved_are_told(chromium: Browser, toy: Site) -> None
         saved(page)
 
 
-def refuse(route: Route, problem: dict[str, Any]) -> None:
-    route.fulfill(status=problem["status"], content_type="application/problem+json", body=json.dumps(problem))
+def refuse(route: Route, problem: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+    headers = {"Content-Type": "application/problem+json", **(headers or {})}
+    route.fulfill(status=problem["status"], headers=headers, body=json.dumps(problem))
 
 
 # --- files ---
@@ -407,7 +407,7 @@ def test_a_scene_is_sent_counted_and_shown(chromium: Browser, toy: Site, tmp_pat
         page.set_input_files("#file", scene)
         page.fill("#gsd", "2")
         page.click("#go")
-        page.wait_for_selector("#tankers:text('1 tanker')")
+        page.wait_for_selector("#vessels:text('2 vessels')")
         assert page.inner_text("#scene-name") == "sent.png"
         assert "2 m/px" in page.inner_text("#trust")
         page.click("#to-start")
@@ -446,7 +446,7 @@ def test_a_large_scene_goes_on_after_a_lost_connection(chromium: Browser, toy: S
         if len(sent) == 2:
             route.abort("connectionreset")
         elif len(sent) == 3:
-            refuse(route, {"title": "Service Unavailable", "status": 503, "detail": "full"})
+            refuse(route, {"title": "Service Unavailable", "status": 503, "detail": "full"}, {"Retry-After": "1"})
         else:
             route.continue_()
 
@@ -587,7 +587,8 @@ def many(toy: Site, n: int) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def test_thousands_of_vessels_stay_quick(chromium: Browser, toy: Site) -> None:
     told, found = many(toy, 5000)
-    with browser.visiting(chromium, toy.base) as (page, _):
+    with browser.visiting(chromium, toy.base) as (page, watch):
+        watch.expected = ("404",)  # the server knows nothing of them
         page.route("**/result", lambda route: route.fulfill(json=told))
         page.route("**/candidates", lambda route: route.fulfill(json=found))
         page.goto(f"/#job={toy.job}")
@@ -680,8 +681,7 @@ def test_a_vessel_can_be_added_by_keyboard(chromium: Browser, toy: Site, tmp_pat
         assert np.abs(box.mean(0) - np.mean(points[:2], 0)).max() < 2
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", ["desk", "phone"])
+@pytest.mark.parametrize(("scheme", "device"), [("light", "desk"), ("dark", "phone")])
 def test_nothing_is_in_the_way_of_people_with_disabilities(
     chromium: Browser, real: Site, scheme: str, device: str
 ) -> None:
@@ -700,7 +700,7 @@ def test_nothing_is_in_the_way_of_people_with_disabilities(
         assert not browser.violations(page)
 
 
-@pytest.mark.parametrize("size", [(390, 844), (320, 640), (844, 390), (768, 1024)])
+@pytest.mark.parametrize("size", [(390, 844), (320, 640), (844, 390)])
 def test_it_fits_on_a_phone(chromium: Browser, real: Site, size: tuple[int, int]) -> None:
     options = {**browser.PHONE, "viewport": {"width": size[0], "height": size[1]}}
     with browser.visiting(chromium, real.base, **options) as (page, _):

@@ -2,7 +2,7 @@
 
 import { Problem, send } from "./api.js";
 
-const SAVE_AFTER_MS = 600;
+const SAVE_AFTER_MS = 400;
 const MOST_TRIES = 4;
 
 export class Review extends EventTarget {

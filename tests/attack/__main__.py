@@ -1,0 +1,61 @@
+"""`python -m tests.attack`: attack a deployment with a token as a stranger and as a client would; a table, then JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.attack import fetches, jobs, paths, protocol, scenes, tokens
+from tests.attack.registry import ATTACKS, Outcome, carry_out
+from tests.attack.target import Target, deployment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+GROUPS = (tokens, protocol, paths, fetches, scenes, jobs)
+"""Imported, so that they are on the list."""
+SLOW = frozenset({"a_head_by_drops"})
+"""These mostly wait; they go on beside the others."""
+
+
+def carry_out_all(target: Target, only: str = "") -> Iterable[Outcome]:
+    """All attacks whose name or group contains a word."""
+    chosen = [each for each in ATTACKS if only in f"{each.group}.{each.name}"]
+    with ThreadPoolExecutor(len(SLOW)) as beside:
+        slow = [beside.submit(carry_out, each, target) for each in chosen if each.name in SLOW]
+        yield from (carry_out(each, target) for each in chosen if each.name not in SLOW)
+        yield from (each.result() for each in slow)
+
+
+def main() -> int:
+    """Attack."""
+    parser = argparse.ArgumentParser(prog="python -m tests.attack", description=__doc__)
+    parser.add_argument("only", nargs="?", default="", help="attacks whose name or group contains this word")
+    args = parser.parse_args()
+    begun, failed, rows = time.perf_counter(), 0, []
+    with tempfile.TemporaryDirectory() as folder, deployment(Path(folder)) as target:
+        at_first = target.memory()
+        for found in carry_out_all(target, args.only):
+            known, wanted = found.attack, "/".join("closed" if s == 0 else str(s) for s in sorted(found.attack.wanted))
+            state = "FAILED" if found.faults else "stood"
+            print(f"{state:6s} {known.group:8s} {known.told}")
+            print(f"{'':15s} wanted {wanted}; answered {found.answered}; {found.seconds:.1f} s", flush=True)
+            for fault in found.faults:
+                print(f"{'':15s} {fault}", flush=True)
+            failed += bool(found.faults)
+            rows.append({"group": known.group, "name": known.name, "wanted": wanted, **asdict(found), "attack": known.told})
+        grown = target.memory() - at_first
+    seconds = round(time.perf_counter() - begun, 1)
+    print(json.dumps({"attacks": len(rows), "failed": failed, "seconds": seconds, "grown_mb": grown >> 20, "rows": rows}, default=list))
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
