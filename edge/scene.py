@@ -161,7 +161,7 @@ class Scene:
                 f"pixels are not square on the ground ({sides[0]:.3g} m x {sides[1]:.3g} m): lengths in metres depend"
                 " on the heading; warp the scene to square pixels, for example to its UTM zone"
             )
-        gsd = math.sqrt(sides[0]) * math.sqrt(sides[1])
+        gsd = math.sqrt(sides[0] * sides[1])
         if not GSD_M[0] <= gsd <= GSD_M[1]:
             self.warnings.append(f"its georeferencing makes pixels of {gsd:.3g} m, which cannot be meant: not used")
             return given

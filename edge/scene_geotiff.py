@@ -76,6 +76,9 @@ class GeoTiff:
                     "is stored in strips too large to keep, so reading is slow: write it anew as a tiled TIFF, for"
                     " example gdal_translate -co TILED=YES -co COMPRESS=DEFLATE"
                 )
+        except GDAL_ERRORS as error:  # also of what was read earlier, and told late
+            self.close()
+            raise _not_whole(path, error) from error
         except BaseException:
             self.close()
             raise
@@ -200,4 +203,8 @@ def _open(path: Path, **how: Any) -> Any:  # noqa: ANN401 - rasterio has no type
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(path.absolute(), driver="GTiff", **how)
     except GDAL_ERRORS as error:
-        raise SceneError(path, f"is not a whole TIFF ({first_line(error)})", AGAIN) from error
+        raise _not_whole(path, error) from error
+
+
+def _not_whole(path: Path, error: BaseException) -> SceneError:
+    return SceneError(path, f"is not a whole TIFF ({first_line(error)})", AGAIN)

@@ -14,6 +14,7 @@ import numpy as np
 
 from edge.errors import SceneError
 from edge.geometry import Window
+from edge.georef import GDAL_ERRORS
 from edge.scene_blocks import Blocks
 from edge.scene_frame import Frame
 from edge.scene_source import COLOUR
@@ -42,7 +43,10 @@ def best_overview(blocks: Blocks, down: int, open_level: Callable[[int], Any]) -
     """
     if blocks.palette is not None:  # means of colours are not means of their numbers
         return None
-    factors = blocks.file.overviews(blocks.bands[0])
+    try:
+        factors = blocks.file.overviews(blocks.bands[0])
+    except GDAL_ERRORS:  # they are damaged; the px need not be
+        return None
     for factor in sorted((f for f in factors if f > 1 and down % f == 0), reverse=True):
         overview = _judged(blocks, factor, open_level, factors.index(factor))
         if overview:
@@ -56,7 +60,7 @@ def _judged(blocks: Blocks, factor: int, open_level: Callable[[int], Any], level
         overview = Blocks(blocks.path, open_level(level), blocks.bands)
         overview.stretcher = blocks.stretcher
         return overview if _stands_for(overview, Frame(blocks, factor)) else None
-    except SceneError:  # what the scene itself lacks is told when it is read
+    except (SceneError, *GDAL_ERRORS):  # what the scene itself lacks is told when it is read
         return None
 
 

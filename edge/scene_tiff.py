@@ -8,17 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import BinaryIO, Literal
 
 MOST_PAGES = 4096
 """Directories: GDAL walks over all of them, and keeps a record of each."""
 MOST_TAGS = 2048
 """In one directory."""
-MOST_BANDS = 4096
+MOST_BANDS = 1024
 """Hyperspectral sensors have some hundreds; GDAL makes an object of each."""
 MOST_METADATA = 512 * 2**10
 """Bytes of GDAL's own metadata: the time to read them grows with their square, and is a second here."""
-_BANDS, _METADATA = 277, 42112
+_PHOTOMETRIC, _BANDS, _METADATA = 262, 277, 42112
+_YCBCR, _YCBCR_BANDS = 6, 3
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 16: 8}
 """Bytes of a value by its type, as far as it matters here."""
 
@@ -59,19 +61,32 @@ class _Walk:
         count = self.number(self._file.read(count_size))
         if count > MOST_TAGS:
             return f"has a directory of {count:,} tags, more than {MOST_TAGS:,}", 0
-        entries = self._file.read(count * entry_size)
-        for start in range(0, len(entries) - entry_size + 1, entry_size):
-            fault = self._entry(entries[start : start + entry_size])
-            if fault:
-                return fault, 0
-        return None, self.number(self._file.read(next_size))
+        data = self._file.read(count * entry_size)
+        entries = [data[at : at + entry_size] for at in range(0, len(data) - entry_size + 1, entry_size)]
+        fault = next(filter(None, map(self._entry, entries)), None) or self._colours(entries)
+        return fault, 0 if fault else self.number(self._file.read(next_size))
 
     def _entry(self, entry: bytes) -> str | None:
         """What is wrong with a tag."""
+        tag, size, count, value = self._parts(entry)
+        if tag == _BANDS and value > MOST_BANDS:
+            return f"has {value:,} bands, more than {MOST_BANDS:,}"
+        if tag == _METADATA and size * count > MOST_METADATA:
+            return f"has {size * count:,} bytes of metadata, more than {MOST_METADATA:,}"
+        return None
+
+    def _colours(self, entries: Sequence[bytes]) -> str | None:
+        """Whether its colours take another number of bands than it has: GDAL 3.10 reads beyond the end of memory."""
+        found: dict[int, set[int]] = {}
+        for entry in entries:
+            tag, _, _, value = self._parts(entry)
+            found.setdefault(tag, set()).add(value)
+        if _YCBCR in found.get(_PHOTOMETRIC, ()) and found.get(_BANDS, {1}) != {_YCBCR_BANDS}:
+            return "has the colours YCbCr in other than three bands"
+        return None
+
+    def _parts(self, entry: bytes) -> tuple[int, int, int, int]:
+        """Tag, bytes of a value, how many values, and the first of them, if they are in the entry itself."""
         count, value = (entry[4:12], entry[12:]) if self.big else (entry[4:8], entry[8:])
         tag, size = self.number(entry[:2]), _SIZES.get(self.number(entry[2:4]), 1)
-        if tag == _BANDS and (bands := self.number(value[:size])) > MOST_BANDS:
-            return f"has {bands:,} bands, more than {MOST_BANDS:,}"
-        if tag == _METADATA and (told := size * self.number(count)) > MOST_METADATA:
-            return f"has {told:,} bytes of metadata, more than {MOST_METADATA:,}"
-        return None
+        return tag, size, self.number(count), self.number(value[:size])

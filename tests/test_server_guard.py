@@ -237,6 +237,15 @@ def test_a_refusal_reads_no_body_and_does_not_hang(ports: tuple[int, int]) -> No
         assert found.problem["mend"] == "send the header `Authorization: Bearer TOKEN`"
 
 
+def test_a_body_whose_length_is_told_in_two_ways_is_refused_and_what_follows_is_not_read(
+    ports: tuple[int, int],
+) -> None:
+    both = ("Content-Length", "5"), ("Transfer-Encoding", "chunked")
+    found = ask(ports[1], head("POST", "/v1/count", *both, BEARER) + b"0\r\n\r\n")
+    assert (found.status, found.closed) == (400, True)
+    assert _answer(_settings(), "POST", "/v1/count", *both) == 400
+
+
 @pytest.mark.parametrize("path", ["/v1/jobs/%00", "/%0d%0aSet-Cookie:%20a=b", "/static/%00", "/v1/%1b[31m", "/%7f"])
 def test_control_characters_in_a_path_are_refused(ports: tuple[int, int], path: str) -> None:
     assert [ask(port, head("GET", path, BEARER)).status for port in ports] == [400, 400]

@@ -70,6 +70,10 @@ class Guard:
         """
         if any(ord(c) < _SPACE or ord(c) == _DELETE for c in scope["path"]):
             raise HttpError(400, "the path has control characters", "see /docs")
+        if _values(scope, b"content-length") and _values(scope, b"transfer-encoding"):
+            # A proxy may go by the other one, and take what one client sends for another's request (RFC 9112, 6.1).
+            cause = "the request says in two ways how long its body is"
+            raise HttpError(400, cause, "let your HTTP client write the headers", headers={"Connection": "close"})
         host = self._check_host(_values(scope, b"host"))
         self._check_site(scope, host)
         if self._token is not None and not is_open(scope["method"], scope["path"]):

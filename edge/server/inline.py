@@ -37,19 +37,16 @@ async def request_folder(core: Core) -> AsyncIterator[tuple[Path, ExitStack]]:
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=parent))
     held = ExitStack()
-    held.callback(_remove, core, folder)
+    held.callback(shutil.rmtree, folder, ignore_errors=True)
     try:
         yield folder, held
     finally:
-        held.close()  # of what `run` has not taken over
+        await _beside(core, held)  # what `run` has not taken over
 
 
-def _remove(core: Core, folder: Path) -> None:
-    """Remove a request's folder beside the event loop: to unlink a long file takes time."""
-    try:
-        core.clerks.submit(shutil.rmtree, folder, ignore_errors=True)
-    except RuntimeError:  # the server ends; what is left here its next start removes
-        return
+def _beside(core: Core, held: ExitStack) -> asyncio.Future[None]:
+    """Let go of what is held, beside the event loop: to unlink a long file takes time."""
+    return asyncio.get_running_loop().run_in_executor(core.clerks, held.close)
 
 
 async def admit(core: Core, held: ExitStack, path: Path) -> None:

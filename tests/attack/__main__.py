@@ -1,4 +1,4 @@
-"""`python -m tests.attack`: attack a deployment with a token as a stranger and as a client would; a table, then JSON."""
+"""`python -m tests.attack`: attack a deployment with a token, as strangers and clients could; a table, then JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 GROUPS = (tokens, protocol, paths, fetches, scenes, jobs)
 """Imported, so that they are on the list."""
-SLOW = frozenset({"a_head_by_drops"})
+SLOW = frozenset({"a_head_by_drops", "a_body_by_drops", "a_body_that_stops", "chunks_that_are_none"})
 """These mostly wait; they go on beside the others."""
 
 
@@ -32,6 +32,12 @@ def carry_out_all(target: Target, only: str = "") -> Iterable[Outcome]:
         slow = [beside.submit(carry_out, each, target) for each in chosen if each.name in SLOW]
         yield from (carry_out(each, target) for each in chosen if each.name not in SLOW)
         yield from (each.result() for each in slow)
+
+
+def say(line: str) -> None:
+    """A line on stdout, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -45,15 +51,17 @@ def main() -> int:
         for found in carry_out_all(target, args.only):
             known, wanted = found.attack, "/".join("closed" if s == 0 else str(s) for s in sorted(found.attack.wanted))
             state = "FAILED" if found.faults else "stood"
-            print(f"{state:6s} {known.group:8s} {known.told}")
-            print(f"{'':15s} wanted {wanted}; answered {found.answered}; {found.seconds:.1f} s", flush=True)
+            say(f"{state:6s} {known.group:8s} {known.told}")
+            say(f"{'':15s} wanted {wanted}; answered {found.answered}; {found.seconds:.1f} s")
             for fault in found.faults:
-                print(f"{'':15s} {fault}", flush=True)
+                say(f"{'':15s} {fault}")
             failed += bool(found.faults)
-            rows.append({"group": known.group, "name": known.name, "wanted": wanted, **asdict(found), "attack": known.told})
+            rows.append(
+                {**asdict(found), "attack": f"{known.group}.{known.name}", "told": known.told, "wanted": wanted}
+            )
         grown = target.memory() - at_first
-    seconds = round(time.perf_counter() - begun, 1)
-    print(json.dumps({"attacks": len(rows), "failed": failed, "seconds": seconds, "grown_mb": grown >> 20, "rows": rows}, default=list))
+    told = {"attacks": len(rows), "failed": failed, "seconds": round(time.perf_counter() - begun, 1)}
+    say(json.dumps({**told, "grown_mb": grown >> 20, "rows": rows}, default=list))
     return int(failed > 0)
 
 

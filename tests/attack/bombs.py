@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
-from functools import lru_cache
+from functools import cache
 
 MIB = 2**20
-SIDE = 5600
+SIDE = 4400
 """Side of a square that is just allowed in a request, px."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def deflated(size: int) -> bytes:
     """So many zeros, compressed."""
     machine = zlib.compressobj(9)
@@ -44,7 +44,15 @@ def bmp(width: int, height: int, packed: int = 0) -> bytes:
 
 def webp(bits: int) -> bytes:
     """A lossless WebP; `bits` are width - 1 and height - 1, 14 each."""
-    return b"RIFF" + struct.pack("<I", 100) + b"WEBPVP8L" + struct.pack("<I", 20) + b"\x2f" + struct.pack("<I", bits) + bytes(90)
+    return (
+        b"RIFF"
+        + struct.pack("<I", 100)
+        + b"WEBPVP8L"
+        + struct.pack("<I", 20)
+        + b"\x2f"
+        + struct.pack("<I", bits)
+        + bytes(90)
+    )
 
 
 def jpeg(width: int, height: int, scans: int = 0) -> bytes:
@@ -61,7 +69,17 @@ def jpeg(width: int, height: int, scans: int = 0) -> bytes:
 
 def tiff(entries: dict[int, tuple[int, int]], *, next_page: int = 0, tail: bytes = b"", pages: int = 1) -> bytes:
     """A little-endian TIFF; entries by tag: (count, value or place), all of type LONG but text."""
-    plain = {256: (1, 1), 257: (1, 1), 258: (1, 8), 259: (1, 1), 262: (1, 1), 273: (1, 8), 277: (1, 1), 278: (1, 1), 279: (1, 1)}
+    plain = {
+        256: (1, 1),
+        257: (1, 1),
+        258: (1, 8),
+        259: (1, 1),
+        262: (1, 1),
+        273: (1, 8),
+        277: (1, 1),
+        278: (1, 1),
+        279: (1, 1),
+    }
     every = {**plain, **entries}
     rows = b"".join(struct.pack("<HHII", tag, 2 if tag in (270, 42112) else 4, *every[tag]) for tag in sorted(every))
     page = struct.pack("<H", len(every)) + rows

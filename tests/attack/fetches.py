@@ -39,7 +39,7 @@ def other_machines(target: Target) -> Iterable[Answer]:
 
 @attack(403)
 def loopback_in_other_words(target: Target) -> Iterable[Answer]:
-    """The allowed machine's address as a decimal, octal, hex number, short, mapped to IPv6, by names that lead to it."""
+    """The allowed machine's address as a decimal, octal or hex number, short, mapped to IPv6, by names."""
     port = target.far.server_port
     for host in (
         "2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001", "127.1", "127.0.1", "127.0.0.1.",
@@ -69,8 +69,9 @@ def urls_that_are_read_in_two_ways(target: Target) -> Iterable[Answer]:
         f"http://{host}@{inner}/secret", f"http://{host}:@{inner}/tiles/a", f"http://{inner}#@{host}/tiles/a",
         f"http://{inner}\\@{host}/tiles/a", f"http://{host}\\@{inner}/tiles/a", f"http://{inner}?@{host}/tiles/a",
         f"http://user:word@{host}/tiles/a", f"http://{host}.evil.example/tiles/a", f"http:{host}/tiles/a",
-        f"http:///{host}/tiles/a", f"//{host}/tiles/a", f"http://{host} {inner}/tiles/a", f"http://{host}\t@{inner}/tiles/a",
-        f"http://{host}%0d%0aHost:%20evil/tiles/a", f"https://{host}/tiles/a", f"HTTP://{host}:80/tiles/a",
+        f"http:///{host}/tiles/a", f"//{host}/tiles/a", f"http://{host} {inner}/tiles/a",
+        f"http://{host}\t@{inner}/tiles/a", f"http://{host}%0d%0aHost:%20evil/tiles/a", f"https://{host}/tiles/a",
+        f"HTTP://{host}:80/tiles/a",
     ):  # fmt: skip
         yield target.job({"url": url})
     _asked_nobody(target)

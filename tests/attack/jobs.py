@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from tests.attack.target import Target
 
-QUOTES = ("' OR 1=1 --", "'; DROP TABLE jobs; --", '" OR ""="', "%' UNION SELECT 1,2,3 --", "1; ATTACH 'x' AS y", "\\'", "\ud83d'")
+QUOTES = (
+    "' OR 1=1 --",
+    "'; DROP TABLE jobs; --",
+    '" OR ""="',
+    "%' UNION SELECT 1,2,3 --",
+    "1; ATTACH 'x' AS y",
+    "\\'",
+    "\ud83d'",
+)
 JSON = ("Content-Type", "application/json")
 
 
@@ -66,9 +74,9 @@ def guessed_ids(target: Target) -> Iterable[Answer]:
     """Guessing ids: next to one that there is, in other case, shortened, empty, of other kinds."""
     known = _done(target)
     near = f"{int(known, 16) + 1:032x}"
-    for guess in (near, known[:-1], f"{known}0", known.upper(), "0" * 32, secrets.token_hex(16), "latest", "1", "*", "%25"):
-        if guess != known:
-            yield from (target.ask("GET", f"/v1/jobs/{guess}{end}") for end in ("", "/result", "/candidates", "/picture"))
+    others = (near, known[:-1], f"{known}0", known.upper(), "0" * 32, secrets.token_hex(16), "latest", "1", "*", "%25")
+    ends = ("", "/result", "/candidates", "/picture")
+    return [target.ask("GET", f"/v1/jobs/{guess}{end}") for guess in others if guess != known for end in ends]
 
 
 @attack(400, 409, 413, 422)
@@ -77,12 +85,13 @@ def json_that_is_absurd(target: Target) -> Iterable[Answer]:
     deep = b'{"path":"a","aoi":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001
     for body in (
         deep, b"[" * 500_000, b'{"a":' * 500_000, b'{"upload":{"name":"a","size":1' + b"0" * 5000 + b"}}",
-        b'{"upload":{"name":"a","size":1e999}}', b'{"upload":{"name":"a","size":NaN}}', b'{"upload":{"name":"a","size":-1}}',
-        b'{"upload":{"name":"a","size":1.5}}', b'{"upload":{"name":"a","size":"7"}}', b'{"upload":7}', b'{"upload":null}',
-        b'{"path":"a","url":"b"}', b'{"path":"a","other":1}', b"{}", b"[]", b"null", b'"path"', b"", b"\xff\xfe{}",
-        b'{"path":"\\ud800"}', b'{"path":"a"', b"{" + b'"a":1,' * 10**6, b'{"path":"' + b"x" * (9 * 2**20) + b'"}',
-        b'{"upload":{"name":"a","size":5},"options":{"gsd":NaN}}', b'{"upload":{"name":"a","size":5},"options":{"x":1}}',
-        b'{"__proto__":{"path":"a"}}', b'{"upload":{"name":"a","size":5},"aoi":[1]}',
+        b'{"upload":{"name":"a","size":1e999}}', b'{"upload":{"name":"a","size":NaN}}',
+        b'{"upload":{"name":"a","size":-1}}', b'{"upload":{"name":"a","size":1.5}}',
+        b'{"upload":{"name":"a","size":"7"}}', b'{"upload":7}', b'{"upload":null}', b'{"path":"a","url":"b"}',
+        b'{"path":"a","other":1}', b"{}", b"[]", b"null", b'"path"', b"", b"\xff\xfe{}", b'{"path":"\\ud800"}',
+        b'{"path":"a"', b"{" + b'"a":1,' * 10**6, b'{"path":"' + b"x" * (9 * 2**20) + b'"}',
+        b'{"upload":{"name":"a","size":5},"options":{"gsd":NaN}}', b'{"__proto__":{"path":"a"}}',
+        b'{"upload":{"name":"a","size":5},"options":{"x":1}}', b'{"upload":{"name":"a","size":5},"aoi":[1]}',
     ):  # fmt: skip
         yield target.ask("POST", "/v1/jobs", JSON, body=body)
 
@@ -141,7 +150,13 @@ def pictures_that_are_not_there(target: Target) -> Iterable[Answer]:
 def ranges_without_end(target: Target) -> Iterable[Answer]:
     """Asking for 5,000 overlapping ranges of a file: a short request for a long answer."""
     job = _done(target)
-    for ranges in ("0-," * 1500 + "0-", ",".join(f"{n}-" for n in range(2000)), "-" * 1000, "0-18446744073709551616", "5-1"):
+    for ranges in (
+        "0-," * 1500 + "0-",
+        ",".join(f"{n}-" for n in range(2000)),
+        "-" * 1000,
+        "0-18446744073709551616",
+        "5-1",
+    ):
         for path in (f"/v1/jobs/{job}/result?format=coco", f"/v1/jobs/{job}/overlay"):
             begun = time.monotonic()
             found = target.ask("GET", path, ("Range", f"bytes={ranges}"))

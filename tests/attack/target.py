@@ -47,7 +47,8 @@ class Target:
         more: list[tuple[str, str] | str] = [("Authorization", f"Bearer {token}")] if token else []
         if body or method in {"POST", "PUT", "PATCH"}:
             more.append(("Content-Length", str(len(body))))
-        return ask(self.port, head(method, path, *more, *headers) + body, method, 30)
+        whole = head(method, path, *more, *headers, host=f"127.0.0.1:{self.port}") + body
+        return ask(self.port, whole, method, 30)
 
     def send(self, data: bytes | Iterable[bytes], method: str = "GET") -> Answer:
         """Bytes as they are, on a connection of their own."""

@@ -5,18 +5,20 @@ import { KINDS, MARKS } from "./format.js";
 
 const LABELLED_PX = 26; // shortest vessel on the screen that gets its number
 const MOST_LABELS = 150;
+const FAR_SCALE = 0.3; // px of the screen to one of the scene: below it, there is no room in a box
 const FRAME_PX = 7; // from a box to its frame
 const ARM_PX = 14;
 
 const line = (...points) => `M${points.map((point) => point.map((v) => v.toFixed(1)).join(" ")).join("L")}`;
 const middle = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
 
-/** The outline of a box, and in it what tells its kind without colour: the keel of a tanker, a beam for an unknown. */
-export function outline(corners, kind) {
-  const [a, b, c, d] = corners;
-  const box = `${line(a, b, c, d)}Z`;
-  if (kind === "tanker") return box + line(middle(a, b), middle(c, d));
-  return kind === "unknown" ? box + line(middle(a, d), middle(b, c)) : box;
+/** The outline of a box. */
+const outline = ([a, b, c, d]) => `${line(a, b, c, d)}Z`;
+
+/** What tells the kind of a box without colour: the keel of a tanker, a line across an unknown, nothing in another. */
+function inner([a, b, c, d], kind) {
+  if (kind === "tanker") return line(middle(a, b), middle(c, d));
+  return kind === "unknown" ? line(middle(a, d), middle(b, c)) : "";
 }
 
 /** A cross through a box that is wrong. */
@@ -44,7 +46,7 @@ function frame(corners) {
 /** How a kind looks, as a small picture for the legend. */
 export function swatch(kind, { near = false } = {}) {
   const corners = [[27, 4], [27, 14], [3, 14], [3, 4]];
-  const d = outline(corners, kind);
+  const d = outline(corners) + inner(corners, kind);
   return svg("svg", { class: "swatch", viewBox: "0 0 30 18", width: 30, height: 18, "aria-hidden": true },
     svg("path", { class: `line ${kind}${near ? " near" : ""}`, d }));
 }
@@ -69,17 +71,18 @@ export class Boxes {
     const add = (name, d) => parts.set(name, (parts.get(name) ?? "") + d);
     for (const row of rows) {
       if (row.mark === "wrong") {
-        add("wrong", outline(row.corners, "other") + crossed(row.corners));
+        add("wrong", outline(row.corners) + crossed(row.corners));
       } else {
-        add(`${row.kind}${row.near ? " near" : ""}`, outline(row.corners, row.kind));
-        if (row.mark === "right") add(`${row.kind} filled`, `${line(...row.corners)}Z`);
+        add(`${row.kind}${row.near ? " near" : ""}`, outline(row.corners));
+        add(`${row.kind} inner`, inner(row.corners, row.kind));
+        if (row.mark === "right") add(`${row.kind} filled`, outline(row.corners));
       }
     }
-    const order = ["wrong", ...KINDS.flatMap((kind) => [`${kind} filled`, `${kind} near`, kind])];
+    const order = ["wrong", ...KINDS.flatMap((kind) => [`${kind} filled`, `${kind} inner`, `${kind} near`, kind])];
     const nodes = [];
     for (const name of order.filter((each) => parts.has(each))) {
       const d = parts.get(name);
-      if (!name.endsWith("filled")) nodes.push(svg("path", { class: "casing", d }));
+      if (!/filled|inner/.test(name)) nodes.push(svg("path", { class: "casing", d }));
       nodes.push(svg("path", { class: `line ${name}`, d }));
     }
     this.scaled.replaceChildren(...nodes, ...(this.sketched ? [this.sketched] : []));
@@ -96,7 +99,7 @@ export class Boxes {
   /** Draw what is being drawn by hand: points, and corners where there are four. */
   sketch(points, corners) {
     this.sketched?.remove();
-    const d = corners ? `${line(...corners)}Z` : points.length > 1 ? line(...points) : "";
+    const d = corners ? outline(corners) : points.length > 1 ? line(...points) : "";
     const dots = points.map((point) => line(point, [point[0], point[1] + 0.01])).join("");
     this.sketched = d || dots ? svg("g", { class: "sketch" }, svg("path", { class: "halo", d }), svg("path", { class: "line", d }),
       svg("path", { class: "dots", d: dots })) : null;
@@ -106,6 +109,7 @@ export class Boxes {
   /** Follow the picture: px of the screen to one of the scene, where its corner is, and how large the view is. */
   place(scale, x, y, width, height) {
     this.last = [scale, x, y, width, height];
+    this.root.classList.toggle("far", scale < FAR_SCALE);
     this.scaled.setAttribute("transform", `matrix(${scale} 0 0 ${scale} ${x} ${y})`);
     this.frame.setAttribute("d", this.framed ? frame(this.framed.corners.map(([a, b]) => [a * scale + x, b * scale + y])) : "");
     const nodes = [];

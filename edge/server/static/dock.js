@@ -24,11 +24,13 @@ export function showVessel(row, mark) {
     row.near ? "near the threshold" : null,
     row.lonlat ? place(row.lonlat) : null,
   ].filter(Boolean);
-  $("about").replaceChildren(swatch(row.kind, { near: row.near }), el("strong", { text: `${row.label} ${KIND_NAMES[row.kind]}` }),
+  const kind = mark?.kind ?? row.kind;
+  $("about").replaceChildren(swatch(kind, { near: row.near }), el("strong", { text: `${row.label} ${KIND_NAMES[kind]}` }),
+    kind === row.kind ? "" : el("span", { text: `(model: ${KIND_NAMES[row.kind]})` }),
     el("span", { class: "facts", text: facts.join(" · ") }));
   $("right").setAttribute("aria-pressed", mark?.verdict === "right");
   $("wrong").setAttribute("aria-pressed", mark?.verdict === "wrong");
-  $("kind").value = mark?.kind ?? row.kind;
+  $("kind").value = kind;
 }
 
 /** How many of the boxes are checked, and whether that is saved. */

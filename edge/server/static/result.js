@@ -146,7 +146,9 @@ export class Result {
     $("threshold").value = threshold;
     $("threshold").setAttribute("aria-valuetext", `${digits(threshold)}: ${counted(counts.tanker, "tanker")}, ${counted(counts.vessel, "vessel")}`);
     $("threshold-value").textContent = digits(threshold);
-    $("threshold-hint").textContent = same ? `${whose[0].toUpperCase()}${whose.slice(1)}: from this score on, a box counts.` : "Counted anew at this threshold.";
+    const near = this.counting.shown(threshold).filter((row) => row.score < threshold + this.counting.near).length;
+    const basis = same ? `${whose[0].toUpperCase()}${whose.slice(1)}: from this score on, a box counts.` : "Counted anew at this threshold.";
+    $("threshold-hint").textContent = near ? `${basis} ${near} near it, dashed.` : basis;
     $("threshold-back").textContent = `Back to ${digits(asked)}, ${whose}`;
     $("threshold-back").classList.toggle("gone", same);
     this.recount();
@@ -241,6 +243,7 @@ export class Result {
     this.view.draws(true);
     this.drawing.start();
     this.view.focus();
+    $("drawing").scrollIntoView({ block: "nearest" });
   }
 
   stopDrawing() {

@@ -184,7 +184,7 @@ export class View {
   }
 
   focus() {
-    this.osd.canvas.focus();
+    this.osd.canvas.focus({ preventScroll: true });
   }
 
   close() {
