@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
     from edge.geometry import Floats
 
-GDAL_ERRORS: tuple[type[Exception], ...] = (rasterio.errors.RasterioError, rasterio.errors.CRSError, CPLE_BaseError)
-"""All that rasterio raises. The last has no public name, and comes through where rasterio forgets to wrap it."""
+GDAL_ERRORS: tuple[type[Exception], ...] = (
+    rasterio.errors.RasterioError,
+    rasterio.errors.CRSError,
+    CPLE_BaseError,  # has no public name, and comes through where rasterio forgets to wrap it
+    UnicodeDecodeError,  # of names in a damaged file, as of its CRS
+)
+"""All that rasterio raises."""
 WGS84 = CRS.from_epsg(4326)
 _RADIUS_M = 6378137.0
 _ECCENTRICITY2 = 0.00669437999014

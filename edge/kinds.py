@@ -20,6 +20,8 @@ from edge.scene import Scale
 from edge.workers import Lanes, own_lanes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from edge.calibration import VesselScale
@@ -83,10 +85,13 @@ class KindTeller:
     vessel: VesselScale | None = None
     """How the second look weighs in the score; None: the finder's score stands."""
 
-    def look(self, scene: Scene, found: Detections, lanes: Lanes | None = None) -> Floats:
+    def look(
+        self, scene: Scene, found: Detections, lanes: Lanes | None = None, check: Callable[[], None] | None = None
+    ) -> Floats:
         """Log-odds (n, 2) that a vessel is in each box (px of the scene), and that it is a tanker if it is one.
 
         A box that cannot be read gets BLIND. `lanes` says where crops are looked at; None for one after the other.
+        `check` is called before each few of them: what it raises ends the look.
 
         Raises:
             ModelError: the network answers something else, though its hash is the card's.
@@ -94,11 +99,13 @@ class KindTeller:
         """
         parts = [found.xywhr[i : i + CHIPS_AT_ONCE] for i in range(0, len(found), CHIPS_AT_ONCE)]
         with (lanes or own_lanes(1, "look"))() as pool:
-            said = pool.map(lambda boxes: self._look_at(scene, boxes), parts)
+            said = pool.map(lambda boxes: self._look_at(scene, boxes, check), parts)
             return np.concatenate([np.empty((0, ANSWERS)), *said])
 
-    def _look_at(self, scene: Scene, boxes: Floats) -> Floats:
+    def _look_at(self, scene: Scene, boxes: Floats, check: Callable[[], None] | None = None) -> Floats:
         """Log-odds (n, 2) of a few boxes (n, 5), the mean over all views of each."""
+        if check:
+            check()
         width, height = self.card.chip_px
         chips = np.zeros((len(boxes), height, width, 3), np.uint8)
         seen = np.array([self._read(scene, box, chip) for box, chip in zip(boxes, chips, strict=True)])
@@ -121,7 +128,14 @@ class KindTeller:
             return False
         return True
 
-    def tell(self, scene: Scene, found: Detections, scale: float = 1.0, lanes: Lanes | None = None) -> Detections:
+    def tell(
+        self,
+        scene: Scene,
+        found: Detections,
+        scale: float = 1.0,
+        lanes: Lanes | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> Detections:
         """The same vessels (px of the scene) with calibrated score, kind and kind_score.
 
         Args:
@@ -129,8 +143,9 @@ class KindTeller:
             found: boxes with the finder's scores.
             scale: px of the working frame, in which the finder saw them, per px of the scene.
             lanes: where crops are looked at, side by side; it never changes the answer.
+            check: called now and then; what it raises ends the look.
         """
-        said = self.look(scene, found, lanes)
+        said = self.look(scene, found, lanes, check)
         belief = self.card.scale.probability(said[:, 1])
         belief[found.xywhr[:, 2] < self.card.min_length_px] = np.nan
         kind = np.full(len(found), Kind.UNKNOWN, np.int8)

@@ -243,7 +243,7 @@ def scan(
         candidates = candidates[candidates.xywhr[:, 2] * scene.gsd_m >= options.min_length_m]
     looking = time.perf_counter()
     if detector.teller and len(candidates):
-        candidates = detector.teller.tell(scene, candidates, plan.scale.factor, lanes)
+        candidates = detector.teller.tell(scene, candidates, plan.scale.factor, lanes, engine.check_stopped)
     engine.check_stopped()
     end = time.perf_counter()
     used, tally = coarse or plan, search.tally

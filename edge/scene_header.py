@@ -58,6 +58,8 @@ _HEAD = 64
 _MOST_PARTS, _PART = 20_000, 1024
 """A file may have so many chunks, segments or blocks, and as many more as there are _PART bytes in it: all of them are
 walked over, and nobody who means well makes a picture of crumbs."""
+_GIF_PART = 128
+"""GIF writes its px in blocks of 255 bytes."""
 _MOST_SCANS = 100
 """Of a JPEG: each is a pass over the whole picture, of however few bytes it is. libtiff has the same limit."""
 _ORIENTATION_TAG = 0x0112
@@ -166,9 +168,9 @@ def _next_marker(file: BinaryIO, start: int) -> tuple[int, int] | None:
     return None
 
 
-def _most_parts(file: BinaryIO) -> int:
-    """How many parts a file may have."""
-    return _MOST_PARTS + _length(file) // _PART
+def _most_parts(file: BinaryIO, part: int = _PART) -> int:
+    """How many parts a file may have: some, and as many more as it has times `part` bytes."""
+    return _MOST_PARTS + _length(file) // part
 
 
 def _orientation(exif: bytes) -> int:
@@ -268,7 +270,7 @@ def _signed(value: int) -> int:
 
 def _gif(file: BinaryIO) -> Header:
     """Blocks up to the trailer."""
-    head, data, parts = _at(file, 0, 13), _Bytes(file), _most_parts(file)
+    head, data, parts = _at(file, 0, 13), _Bytes(file), _most_parts(file, _GIF_PART)
     width, height = _number(head, 6, 2), _number(head, 8, 2)
     at, frames = 13 + _colour_table(head[10]), 0
     try:

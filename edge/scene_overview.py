@@ -31,6 +31,7 @@ _SHARE = 0.25
 """Of the variance of px inside blocks: an overview that lies further from the means is not one of means."""
 _ROUNDING = 1.0
 """Variance that repeated rounding may bring in, levels squared."""
+_DAMAGED: tuple[type[Exception], ...] = (SceneError, *GDAL_ERRORS)
 
 
 def best_overview(blocks: Blocks, down: int, open_level: Callable[[int], Any]) -> tuple[PixelSource, int] | None:
@@ -60,7 +61,7 @@ def _judged(blocks: Blocks, factor: int, open_level: Callable[[int], Any], level
         overview = Blocks(blocks.path, open_level(level), blocks.bands)
         overview.stretcher = blocks.stretcher
         return overview if _stands_for(overview, Frame(blocks, factor)) else None
-    except (SceneError, *GDAL_ERRORS):  # what the scene itself lacks is told when it is read
+    except _DAMAGED:  # what the scene itself lacks is told when it is read
         return None
 
 

@@ -34,6 +34,10 @@ _BYTES_PER_PX = 16
 """No picture of so many px needs a longer file than 4 bands of 16 bits, twice over."""
 _BESIDES = 64 * 2**20
 """Bytes of a file that are not px: profiles, previews, notes. OpenCV gets all of it into memory."""
+SPILLED = ("JPEG", "PNG")
+"""Formats that are decoded to a file where they are large; what they are decoded to is known before."""
+MOST_HELD = 100_000_000
+"""Px of a picture of another format: all of it is in memory while it is open."""
 _ALPHA = 3
 _ROWS = 256
 """That are looked at at once."""
@@ -58,7 +62,7 @@ class Picture:
             raise _too_large(path, f"is {size:,} bytes long", options.max_pixels)
         with path.open("rb") as file:
             header = read_header(kind, file)
-        _check(path, kind, header, options.max_pixels)
+        _check(path, kind, header, options.max_pixels if kind in SPILLED else min(options.max_pixels, MOST_HELD))
         if size > header.width * header.height * _BYTES_PER_PX + _BESIDES:
             cause = f"is {size:,} bytes long, far more than {header.width:,} x {header.height:,} pixels need"
             raise SceneError(path, cause, "save the picture anew, without what else is in the file")
@@ -159,7 +163,9 @@ def _has_world_file(path: Path) -> bool:
 
 
 def _too_large(path: Path, cause: str, limit: int) -> SceneError:
-    mend = "raise it by --max-pixels if memory allows, or convert the scene to a tiled TIFF, which is read piecewise"
+    mend = (
+        "convert the scene to a tiled TIFF, which is read piecewise; or raise --max-pixels (JPEG, PNG) if memory allows"
+    )
     return SceneError(path, f"{cause}, over the limit of {limit:,} pixels", mend)
 
 

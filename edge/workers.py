@@ -156,13 +156,14 @@ class _Lane(Executor):
         self.tasks: deque[_Task] = deque()
         """Not begun; the pool's lock guards them."""
         self._pool = pool
-        self._mine: list[Future[Any]] = []
+        self._mine: set[Future[Any]] = set()
+        """Not done."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queue a call behind this lane's others."""
         future: Future[T] = Future()
-        self._mine = [f for f in self._mine if not f.done()]
-        self._mine.append(future)
+        self._mine.add(future)
+        future.add_done_callback(self._mine.discard)
         self._pool.add(self, _Task(future, lambda: fn(*args, **kwargs)))
         return future
 
@@ -171,4 +172,4 @@ class _Lane(Executor):
         if cancel_futures:
             self._pool.drop(self)
         if wait:
-            wait_for(self._mine)
+            wait_for(list(self._mine))

@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 
 from edge.assets import samples_dir
-from tests.scene_files import HARBOUR, animated_png, exif_orientation, gif, write_tiff
+from tests.scene_files import HARBOUR, animated_png, exif_orientation, gif, ground, write_tiff
 from tests.toy_model import picture
 
 if TYPE_CHECKING:
@@ -116,7 +116,9 @@ def crop(folder: Path) -> bytes:
     """A piece of the sample scene, with its georeferencing."""
     with rasterio.open(next(iter(sorted(samples_dir().glob("*.tif"))))) as file:
         window = rasterio.windows.Window(200, 200, 160, 128)
-        how = {"crs": file.crs, "transform": file.window_transform(window), "compress": "deflate"}
+        x, y = ground(file.transform, window.col_off, window.row_off)
+        moved = rasterio.Affine(*file.transform[:2], x, *file.transform[3:5], y)
+        how = {"crs": file.crs, "transform": moved, "compress": "deflate"}
         return write_tiff(folder / "crop.tif", file.read(window=window), **how).read_bytes()
 
 

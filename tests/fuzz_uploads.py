@@ -8,6 +8,7 @@ must not crash, nor grow. The last line is JSON.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import sys
@@ -33,6 +34,7 @@ RIGHT = frozenset({200, 400, 408, 413, 415, 422})
 """Statuses that a spoiled upload may get; 503 and 504 would say that the server was held up."""
 LONGEST_S = 5.0
 CONNECTIONS = 2
+MOST_FAULTS = 50
 OPTIONS: dict[str, tuple[str, ...]] = {
     "gsd": ("0.5", "1", "3", "10", "0.01", "500"),
     "conf": ("0", "0.3", "1"),
@@ -112,19 +114,24 @@ class Client(threading.Thread):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
     def run(self) -> None:
-        """Until there are no more, or the server is gone."""
-        while not self._seen.faults or len(self._seen.faults) < 50:
-            with self._lock:
-                each = next(self._cases, None)
-            if each is None:
-                return
-            begun = time.perf_counter()
-            try:
-                status = self._send(each)
-            except (OSError, http.client.HTTPException) as error:
-                self._seen.faults.append(f"case {each.number} ({each.sample}): {type(error).__name__}: {error}")
-                return
-            self._note(each, status, time.perf_counter() - begun)
+        """Until there are no more, or the server is gone, or it has failed often enough."""
+        with contextlib.closing(self._connection):
+            while len(self._seen.faults) < MOST_FAULTS:
+                with self._lock:
+                    each = next(self._cases, None)
+                if each is None or not self._try(each):
+                    return
+
+    def _try(self, each: Case) -> bool:
+        """Send a case and note its answer; False where there is none."""
+        begun = time.perf_counter()
+        try:
+            status = self._send(each)
+        except (OSError, http.client.HTTPException) as error:
+            self._seen.faults.append(f"case {each.number} ({each.sample}): {type(error).__name__}: {error}")
+            return False
+        self._note(each, status, time.perf_counter() - begun)
+        return True
 
     def _send(self, each: Case) -> int:
         self._connection.request("POST", f"/v1/count?{each.query}", each.body, each.headers)

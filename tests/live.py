@@ -1,16 +1,17 @@
-"""A real server on a free port of loopback, in a thread of the test, with a toy model that answers at once."""
+"""A real server on a free port of loopback, in a thread of the test, with a toy model that answers at once; waiting."""
 
 from __future__ import annotations
 
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import uvicorn
 
 from edge.detector import load_detector
+from edge.server import job_runner
 from edge.server.app import create_app
 from edge.server.core import Core
 from edge.server.served import Served
@@ -18,8 +19,47 @@ from edge.server.settings import Settings
 from tests.toy_model import model_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from edge.server.scoring import Work
+
+T = TypeVar("T")
+REAL_SCORE = job_runner.score_open
+
+
+def wait_until(found: Callable[[], T | None], timeout_s: float = 20) -> T:
+    """What a function finds, as soon as it finds something."""
+    end = time.monotonic() + timeout_s
+    while True:
+        if result := found():
+            return result
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.005)
+
+
+def idle(core: Core) -> bool:
+    """No request is let in, none runs, none has left anything behind."""
+    folder = core.settings.state / "incoming"
+    return not core.admission.px and not core.urgent.waiting and not (folder.is_dir() and list(folder.iterdir()))
+
+
+class Gate:
+    """Jobs wait at it, before their tiles, until it is opened or they are stopped: let `hold` be the `score_open`."""
+
+    def __init__(self, done: int = 0, planned: int = 0) -> None:
+        """Shut; jobs that wait have done so many tiles, by their own word, if any are planned."""
+        self.reached, self.opened = threading.Event(), threading.Event()
+        self._progress = done, planned
+
+    def hold(self, scene: Any, options: Any, work: Work, *rest: Any) -> Any:  # noqa: ANN401 - those of score_open
+        self.reached.set()
+        assert work.stop
+        if work.on_tile and self._progress[1]:
+            work.on_tile(*self._progress)
+        while not (self.opened.wait(0.01) or work.stop.is_set()):
+            pass
+        return REAL_SCORE(scene, options, work, *rest)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How much work is let in: px in flight never pass the limit, and whoever is refused is told when to come again."""
+"""How much work is let in: none once the px in flight reach the limit; whoever is refused is told when to come again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _refusal(door: Admission, px: int) -> HttpError:
     return told.value
 
 
-def test_requests_are_let_in_as_long_as_they_fit() -> None:
+def test_requests_are_let_in_as_long_as_there_is_room() -> None:
     door = Admission(100)
     with door.admit(60), door.admit(40):
         assert (door.px, door.requests) == (100, 2)
@@ -65,12 +65,14 @@ def test_the_door_is_shut_before_anything_is_read_where_nothing_can_be_let_in() 
         door.check()
 
 
-def test_one_that_is_larger_than_the_limit_is_let_in_alone() -> None:
+def test_small_requests_do_not_keep_large_ones_out() -> None:
     door = Admission(100)
-    with door.admit(1000):
-        assert _refusal(door, 1).status == 503
-    with door.admit(1):
-        assert _refusal(door, 1000).status == 503
+    with door.admit(99):
+        with door.admit(1000):
+            assert _refusal(door, 1).status == 503
+        with door.admit(1):
+            assert _refusal(door, 1000).status == 503
+    assert door.px == 0
 
 
 def test_px_are_given_back_whatever_happens() -> None:
@@ -128,7 +130,7 @@ def test_px_in_flight_are_those_of_whoever_is_inside(limit: int, steps: list[int
             if px is None:
                 if inside:
                     inside.popleft()[1].__exit__(None, None, None)
-            elif not inside or sum(size for size, _ in inside) + px <= limit:
+            elif sum(size for size, _ in inside) < limit:
                 held = door.admit(px)
                 held.__enter__()
                 inside.append((px, held))

@@ -311,3 +311,34 @@ def test_many_points_are_taken_in_chunks(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(edge.polygon, "_CHUNK", 100)
     assert np.array_equal(aoi.contains(points), whole)
     assert 0 < whole.sum() < 999
+
+
+def test_areas_that_would_take_all_memory_or_hours_are_refused(tmp_path: Path, plain: Scene, harbour: Scene) -> None:
+    """A mask costs by row as many steps as outlines cross it; a long edge is cut into thousands of pieces."""
+    comb = [[n % 400, 300 * (n % 2)] for n in range(5000)]
+    dots = [[[[n % 390, 1], [n % 390 + 1, 1], [n % 390, 2]]] for n in range(10_001)]
+    for scene, document, cause in (
+        (plain, _polygon(comb), "crosses one row of pixels 5,000 times"),
+        (plain, _polygon([[n % 400, n // 400] for n in range(200_001)]), "has 200,001 corners in 1 polygons"),
+        (plain, {"type": "MultiPolygon", "coordinates": dots}, "has 30,003 corners in 10,001 polygons"),
+        (harbour, _polygon([[-180 + 360 * (n % 2), n / 10] for n in range(800)]), "far longer than a scene"),
+    ):
+        with pytest.raises(AoiError) as caught:
+            _load(tmp_path, scene, document)
+        assert cause in caught.value.cause
+        assert "simplify" in caught.value.mend
+
+
+def test_thousands_of_small_polygons_are_looked_at_one_by_one_and_only_where_they_are(
+    tmp_path: Path, plain: Scene
+) -> None:
+    corners = [(8 * (n % 49), 8 * (n // 49)) for n in range(49 * 37)]
+    dots = [[[[x + 1, y + 1], [x + 4, y + 1], [x + 4, y + 4], [x + 1, y + 4]]] for x, y in corners]
+    aoi = _load(tmp_path, plain, {"type": "MultiPolygon", "coordinates": dots})
+    whole = aoi.mask(Window(0, 0, 400, 300), Scale())
+    assert whole.sum() == 9 * len(dots)
+    assert whole[1:4, 1:4].all()
+    window = Window(37, 21, 111, 87)
+    assert (aoi.mask(window, Scale()) == whole[21:108, 37:148]).all()
+    centres = np.stack(np.meshgrid(np.arange(400) + 0.5, np.arange(300) + 0.5), -1).reshape(-1, 2)
+    assert (aoi.contains(centres).reshape(300, 400) == whole).all()

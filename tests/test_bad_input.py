@@ -15,7 +15,7 @@ import pytest
 import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scene_files import animated_png, gif, png, png_chunk, write_tiff
+from scene_files import HARBOUR, animated_png, gif, png, png_chunk, write_tiff
 
 from edge.errors import SceneError, UsageError
 from edge.geometry import Window
@@ -263,6 +263,39 @@ def test_a_tiff_of_crumbs_is_refused_before_gdal_walks_over_them(tmp_path: Path)
             scene_size(tmp_path / f"{name}.tif")
 
 
+def test_colours_of_three_bands_in_a_file_of_one_are_refused(tmp_path: Path) -> None:
+    """GDAL 3.10 ends the program over some of them."""
+    how = {"compress": "jpeg", "photometric": "YCBCR", "tiled": True, "blockxsize": 32, "blockysize": 32}
+    path = write_tiff(tmp_path / "scene.tif", NOISE.transpose(2, 0, 1), **how)
+    open_scene(path).close()
+    data = bytearray(path.read_bytes())
+    (at,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, at)
+    tags = [struct.unpack_from("<H", data, at + 2 + 12 * n)[0] for n in range(count)]
+    struct.pack_into("<H", data, at + 2 + 12 * tags.index(277), 65000)  # no number of bands: then it is 1
+    path.write_bytes(data)
+    assert "YCbCr in other than three bands" in _refused(path).cause
+
+
+def test_names_that_are_no_text_are_told_as_of_the_file(tmp_path: Path) -> None:
+    lambert = "+proj=lcc +lat_1=40 +lat_2=50 +lat_0=45 +lon_0=3 +ellps=GRS80 +units=m +type=crs"
+    path = write_tiff(tmp_path / "scene.tif", NOISE.transpose(2, 0, 1), crs=lambert, transform=HARBOUR)
+    data = path.read_bytes()
+    assert b"unknown" in data  # the name of its CRS
+    path.write_bytes(data.replace(b"unknown", b"unk\xceown"))
+    assert "is not a whole TIFF ('utf-8' codec" in _refused(path).cause
+
+
+def test_what_gdal_tells_late_is_told_as_of_the_file(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "scene.tif", NOISE.transpose(2, 0, 1))
+    data = bytearray(path.read_bytes())
+    (at,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, at)
+    struct.pack_into("<I", data, at + 2 + 12 * count, len(data) - 1)  # the next directory
+    path.write_bytes(data)
+    assert "is not a whole TIFF" in _refused(path).cause
+
+
 def test_pages_that_go_round_and_ones_far_away_end(tmp_path: Path) -> None:
     (tmp_path / "round.tif").write_bytes(_tiff(next_page=8))
     (tmp_path / "far.tif").write_bytes(_tiff(next_page=2**32 - 2))
@@ -304,6 +337,13 @@ def test_a_picture_of_crumbs_is_refused(tmp_path: Path, kind: str) -> None:
     open_scene(tmp_path / "scene").close()
     (tmp_path / "scene").write_bytes(whole[:at] + crumb * 30_000 + whole[at:])
     assert "too many parts" in _refused(tmp_path / "scene").cause
+
+
+def test_a_long_gif_has_many_blocks_and_is_read(tmp_path: Path) -> None:
+    whole, at = _encoded("GIF"), 13 + 3 * 128
+    comment = b"!\xfe" + (b"\xff" + bytes(255)) * 60_000 + b"\x00"
+    (tmp_path / "scene.gif").write_bytes(whole[:at] + comment + whole[at:])
+    open_scene(tmp_path / "scene.gif").close()
 
 
 def test_a_picture_with_far_more_beside_it_than_in_it_is_not_loaded(
@@ -383,6 +423,13 @@ def test_opening_in_many_threads_leaks_no_warning(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_a_picture_that_memory_must_hold_may_be_less_large(tmp_path: Path) -> None:
+    data = bytearray(gif(12, 10, [20, 40]))
+    data[6:10] = struct.pack("<HH", 20_000, 20_000)
+    (tmp_path / "large.gif").write_bytes(data)
+    assert "over the limit of 100,000,000 pixels" in _refused(tmp_path / "large.gif").cause
 
 
 @pytest.mark.parametrize("side", [1e200, 1e-30, 1e300])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from edge.batching import Batcher, batched
 from edge.detector import load_detector
 from edge.errors import ProviderError
+from tests.live import wait_until
 from tests.toy_model import model_folder, picture
 
 if TYPE_CHECKING:
@@ -60,21 +60,14 @@ def images(first: int, number: int = 1, kind: int = 0) -> NDArray[Any]:
     return np.broadcast_to(numbers.reshape(-1, *[1] * len(shape)), (number, *shape))
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.001)
-
-
 def queued(batcher: Batcher, network: Network, calls: list[NDArray[Any]]) -> list[Future[NDArray[np.float32]]]:
     """Answers of calls that come while the network is busy with the first of them, one after the other."""
     with ThreadPoolExecutor(len(calls)) as pool:
         futures = [pool.submit(batcher, calls[0])]
-        _until(lambda: bool(network.batches))
+        wait_until(lambda: bool(network.batches))
         for i, call in enumerate(calls[1:], 1):
             futures.append(pool.submit(batcher, call))
-            _until(lambda i=i: len(batcher._waiting) == i)
+            wait_until(lambda i=i: len(batcher._waiting) == i)
         network.open.set()
     return futures
 
@@ -227,9 +220,9 @@ def test_a_model_of_a_provider_that_gains_finds_the_same_in_batches(tmp_path: Pa
     tiles = [picture(64, 64, {(3, 3): 150 + 10 * i, (5, 1): 200})[None] for i in range(5)]
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(detector.find, tiles[0])
-        _until(lambda: bool(network.batches))
+        wait_until(lambda: bool(network.batches))
         others = [pool.submit(detector.find, tile) for tile in tiles[1:]]
-        _until(lambda: len(detector.finder.forward._waiting) == 4)
+        wait_until(lambda: len(detector.finder.forward._waiting) == 4)
         network.open.set()
     assert network.sizes == [1, 4]
     for tile, answer in zip(tiles, [first, *others], strict=True):

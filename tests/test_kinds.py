@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,6 +160,18 @@ def test_crops_go_in_bounded_batches_in_all_views_along_the_vessel(port: Scene) 
     assert np.array_equal(turned, plain[:, ::-1, ::-1])
     assert np.array_equal(one, plain[:, ::-1])
     assert np.array_equal(other, plain[:, :, ::-1])
+
+
+def test_a_look_ends_when_it_is_stopped(port: Scene) -> None:
+    network, calls = _Told([0.9] * 35), itertools.count(1)
+
+    def check() -> None:
+        if next(calls) > 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        KindTeller(network, CARD).tell(port, _row(35), check=check)  # type: ignore[arg-type]
+    assert len(network.batches) == 2
 
 
 def test_the_second_look_weighs_in_the_score(port: Scene) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,11 @@ from edge.scene import open_scene
 from edge.server.options import CountOptions
 from edge.server.scoring import Work, candidates, score_open
 from edge.workers import own_lanes
-from tests.live import serving
+from tests.live import idle, serving, wait_until
 from tests.toy_model import model_folder, picture, scene_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from edge.server.core import Core
@@ -48,19 +48,6 @@ def long_scene(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def _until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.005)
-
-
-def _idle(core: Core) -> bool:
-    """Nothing is let in, nothing runs, nothing was left behind."""
-    folder = core.settings.state / "incoming"
-    return not core.admission.px and not core.urgent.waiting and not (folder.is_dir() and list(folder.iterdir()))
-
-
 def test_a_scene_is_counted_as_everywhere(live: Live, tmp_path: Path) -> None:
     client, core = live
     path = scene_file(tmp_path / "port.png")
@@ -70,7 +57,7 @@ def test_a_scene_is_counted_as_everywhere(live: Live, tmp_path: Path) -> None:
         expected = build_document(scene, core.served.detector, scan(scene, core.served.detector))
     assert expected["counts"]["vessel"] == 2
     assert {**answer.json(), "seconds": None} == {**expected, "seconds": None}
-    _until(lambda: _idle(core))
+    wait_until(lambda: idle(core))
 
 
 def test_options_are_those_of_the_command_line(live: Live, tmp_path: Path) -> None:
@@ -86,8 +73,8 @@ def test_options_are_those_of_the_command_line(live: Live, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "query",
     [
-        {"gsd": "-1"}, {"gsd": "nan"}, {"gsd": "inf"}, {"conf": "2"}, {"bands": "1,2"}, {"bands": "0"}, {"stretch": "x"},
-        {"max_length": "0"}, {"exhaustive": "perhaps"}, {"no_such_option": "1"}, {"timeout": "-1"},
+        {"gsd": "-1"}, {"gsd": "nan"}, {"gsd": "inf"}, {"conf": "2"}, {"bands": "1,2"}, {"bands": "0"},
+        {"stretch": "x"}, {"max_length": "0"}, {"exhaustive": "perhaps"}, {"no_such_option": "1"}, {"timeout": "-1"},
     ],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_named(live: Live, query: dict[str, str]) -> None:
@@ -124,36 +111,52 @@ def test_a_scene_that_is_too_large_is_for_a_job(tmp_path: Path) -> None:
         assert core.admission.px == 0
 
 
+@pytest.mark.parametrize("path", ["/v1/count", "/v1/jobs"])
+def test_a_client_that_sends_on_is_not_cut_off_before_it_knows_why(tmp_path: Path, path: str) -> None:
+    """Many a client looks for an answer when it has sent all, and for none when it could not."""
+    length = 48 * 2**20
+    with serving(tmp_path, max_body_bytes=1000, max_upload_bytes=1000) as (client, _):
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=20) as line:
+            line.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())
+            line.sendall(bytes(length))
+            answer = b"".join(iter(lambda: line.recv(65536), b""))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 413 ")
+        assert b"connection: close" in head.lower()
+        assert json.loads(body)["status"] == 413
+
+
 def test_the_door_is_shut_when_enough_is_in_flight(tmp_path: Path, long_scene: bytes) -> None:
     small = scene_file(tmp_path / "a.png").read_bytes()
     with serving(tmp_path, max_request_pixels=4200**2, max_inflight_pixels=4200**2) as (client, core):
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(client.post, "/v1/count", content=long_scene)
-            _until(lambda: core.admission.px > 0)
+            wait_until(lambda: core.admission.px > 0)
             answer = httpx.post(client.base_url.join("/v1/count"), content=small, trust_env=False)
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) >= 1
             assert running.result().status_code == 200
         assert client.post("/v1/count", content=small).status_code == 200
-        _until(lambda: _idle(core))
+        wait_until(lambda: idle(core))
 
 
-def test_a_small_scene_overtakes_a_large_one(live: Live, long_scene: bytes, tmp_path: Path) -> None:
-    client, core = live
+def test_a_small_scene_overtakes_large_ones(tmp_path: Path, long_scene: bytes) -> None:
+    """More of them than are read side by side."""
     small = scene_file(tmp_path / "a.png").read_bytes()
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(client.post, "/v1/count", content=long_scene)
-        _until(lambda: core.admission.px > 0)
-        assert httpx.post(client.base_url.join("/v1/count"), content=small, trust_env=False).status_code == 200
-        assert not running.done()
-        assert running.result().status_code == 200
+    with serving(tmp_path, max_inflight_pixels=10**9) as (client, core), ThreadPoolExecutor(6) as pool:
+        url = client.base_url.join("/v1/count")
+        running = [pool.submit(httpx.post, url, content=long_scene, timeout=60, trust_env=False) for _ in range(6)]
+        wait_until(lambda: core.admission.requests == 6)
+        assert client.post("/v1/count", content=small).status_code == 200
+        assert not all(answer.done() for answer in running)
+        assert all(answer.result().status_code == 200 for answer in running)
 
 
 def test_a_deadline_ends_the_work(live: Live, long_scene: bytes) -> None:
     client, core = live
     answer = client.post("/v1/count", params={"timeout": 0.1}, content=long_scene)
     assert answer.status_code == 504
-    _until(lambda: _idle(core), 2)
+    wait_until(lambda: idle(core), 2)
 
 
 def test_work_ends_when_its_client_leaves(live: Live, long_scene: bytes) -> None:
@@ -162,8 +165,8 @@ def test_work_ends_when_its_client_leaves(live: Live, long_scene: bytes) -> None
     with socket.create_connection(address) as line:
         head = f"POST /v1/count HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(long_scene)}\r\n\r\n"
         line.sendall(head.encode() + long_scene)
-        _until(lambda: core.admission.px > 0)
-    _until(lambda: _idle(core), 2)
+        wait_until(lambda: core.admission.px > 0)
+    wait_until(lambda: idle(core), 2)
 
 
 def test_what_a_page_recounts_is_what_a_count_would_say(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+NAME = "scene.tif"
 SCENE = b"II*\x00" + bytes(300_000)
 
 
@@ -35,13 +36,13 @@ def fetched(
     """Fetch; nothing but the scene may be left in the folder."""
     folder.mkdir(exist_ok=True)
     try:
-        name = fetch.fetch(url, prefixes, folder, most, stop or threading.Event())
+        fetch.fetch(url, prefixes, folder / NAME, most, stop or threading.Event())
     except BaseException:
         assert not list(folder.iterdir()), "something was left behind"
         raise
-    assert [path.name for path in folder.iterdir()] == [name]
-    assert (folder / name).stat().st_mode & 0o777 == 0o600
-    return (folder / name).read_bytes()
+    assert [path.name for path in folder.iterdir()] == [NAME]
+    assert (folder / NAME).stat().st_mode & 0o777 == 0o600
+    return (folder / NAME).read_bytes()
 
 
 def refused(url: str, folder: Path, prefixes: list[str], **how: Any) -> HttpError:  # noqa: ANN401 - those of fetched

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from edge.assets import samples_dir
 from edge.catalogue import DEFAULT_MODEL, find_model
 from edge.golden import answer, differences
 from edge.model_card import GOLDEN
-from tests.live import serving
+from tests.live import serving, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,12 +44,12 @@ def _by_multipart(client: httpx.Client, path: Path) -> Document:
 
 
 def _done(client: httpx.Client, job: Document) -> Document:
-    end = time.monotonic() + 60
-    while job["state"] in {"waiting", "running"}:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-        job = client.get(job["links"]["self"]).raise_for_status().json()
-    assert job["state"] == "done", job
+    def ended() -> Document | None:
+        now = client.get(job["links"]["self"]).raise_for_status().json()
+        return None if now["state"] in {"waiting", "running"} else now
+
+    told = wait_until(ended, 60)
+    assert told["state"] == "done", told
     return client.get(job["links"]["result"]).raise_for_status().json()
 
 

@@ -7,7 +7,6 @@ import json
 import logging
 import subprocess
 import sys
-import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.server import logs
-from tests.live import serving
+from tests.live import serving, wait_until
 from tests.process import REPOSITORY, process
 from tests.toy_model import scene_file
 
@@ -53,9 +52,7 @@ def written(level: str = "info") -> io.StringIO:
 
 def lines(stream: io.StringIO, event: str | None = None) -> list[dict[str, Any]]:
     """All lines; those up to the first of an event, which is waited for, where one is named."""
-    end = time.monotonic() + 10
-    while event and f'"event": "{event}"' not in stream.getvalue() and time.monotonic() < end:
-        time.sleep(0.001)
+    wait_until(lambda: not event or f'"event": "{event}"' in stream.getvalue())
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 

@@ -8,7 +8,6 @@ import json
 import re
 import struct
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -22,11 +21,11 @@ from hypothesis import strategies as st
 from edge.detections import Kind
 from edge.server.oip import MOST_IMAGES, OUTPUTS
 from edge.server.oip_request import MOST_JSON, MOST_LISTS
-from tests.live import serving
+from tests.live import idle, serving, wait_until
 from tests.toy_model import model_folder, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -77,19 +76,6 @@ def _counted(live: Live, pixels: NDArray[np.uint8] = PIXELS, **query: Any) -> di
     answer = live[0].post("/v1/count", params=query, content=_png(pixels))
     assert answer.status_code == 200
     return {**answer.json(), "seconds": None}
-
-
-def _until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.005)
-
-
-def _idle(core: Core) -> bool:
-    """Nothing is let in, nothing was left behind."""
-    folder = core.settings.state / "incoming"
-    return not core.admission.px and not (folder.is_dir() and list(folder.iterdir()))
 
 
 def _request(*inputs: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -159,7 +145,7 @@ def test_readiness_is_told_and_liveness_does_not_depend_on_it(live: Live) -> Non
 def test_health_does_not_wait_behind_work(live: Live) -> None:
     client, core = live
     gate = threading.Event()
-    pools = [core.urgent.lane(), core.scanners, core.clerks]
+    pools = [core.urgent.lane(), core.scanners(0), core.clerks]
     held = [pool.submit(gate.wait, 20) for pool in pools for _ in range(20)]
     try:
         for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/toy/ready", "/v2", "/v2/models/toy"):
@@ -184,7 +170,7 @@ def test_a_picture_has_the_document_that_it_has_everywhere(client: triton.Infere
         assert result.get_response()["model_name"] == "toy"
         assert result.get_response()["model_version"] == "1"
         assert _document(result) == expected
-    _until(lambda: _idle(live[1]))
+    wait_until(lambda: idle(live[1]))
 
 
 @pytest.mark.parametrize("binary", [True, False])
@@ -298,7 +284,7 @@ def test_requests_may_come_side_by_side(live: Live) -> None:
         asked = [client.async_infer("toy", _image(OTHERS[i % 3])) for i in range(18)]
         counts = [int(call.get_result().as_numpy("counts")[0, 3]) for call in asked]
     assert counts == [1, 0, 2] * 6
-    _until(lambda: _idle(live[1]))
+    wait_until(lambda: idle(live[1]))
 
 
 # --- limits ---
@@ -309,7 +295,7 @@ def test_a_deadline_in_microseconds_ends_the_work(client: triton.InferenceServer
     with pytest.raises(triton.InferenceServerException, match=r"not done within 0\.05 s") as told:
         client.infer("toy", _image(pixels), timeout=50_000)
     assert told.value.status() == "504"
-    _until(lambda: _idle(live[1]), 5)
+    wait_until(lambda: idle(live[1]), 5)
     assert client.infer("toy", _image(), timeout=0).as_numpy("counts")[0, 3] == 2
 
 
@@ -330,7 +316,7 @@ def test_what_is_too_large_is_for_a_job(tmp_path: Path) -> None:
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert "no more fits" in answer.json()["error"]
-        _until(lambda: _idle(core))
+        wait_until(lambda: idle(core))
 
 
 def test_json_is_bounded(live: Live) -> None:
@@ -418,7 +404,7 @@ def test_what_makes_no_sense_is_named(live: Live, body: Any, said: str) -> None:
     told = answer.json()
     assert re.search(said, f"{told.get('subject')}: {told['error']}")
     assert told["error"].startswith(told["detail"])
-    assert _idle(live[1])
+    assert idle(live[1])
 
 
 def _binary(body: dict[str, Any], data: bytes, length: str | None = None) -> tuple[bytes, dict[str, str]]:
@@ -461,7 +447,7 @@ def test_parts_that_do_not_fit_are_told(
     answer = live[0].post(INFER, content=content, headers=headers)
     assert answer.status_code == 400, answer.text
     assert re.search(said, answer.json()["error"])
-    assert _idle(live[1])
+    assert idle(live[1])
 
 
 def test_what_is_no_scene_is_told_in_the_clients_words(client: triton.InferenceServerClient, live: Live) -> None:
@@ -516,4 +502,4 @@ def test_damaged_bodies_never_break_the_server(
     assert answer.status_code in {200, 400, 413, 422}, answer.text
     if answer.status_code != 200:
         assert answer.json()["error"]
-    _until(lambda: _idle(core))
+    wait_until(lambda: idle(core))

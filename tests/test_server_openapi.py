@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 
-from tests.live import serving
+from tests.live import serving, wait_until
 from tests.toy_model import scene_file
 
 if TYPE_CHECKING:
@@ -77,11 +76,7 @@ class Api:
     def _counted(self) -> str:
         """A new job, done."""
         job = self.client.post("/v1/jobs", content=self.scene).raise_for_status().json()
-        end = time.monotonic() + TIMEOUT_S
-        while job["state"] != "done":
-            assert time.monotonic() < end, job
-            time.sleep(0.01)
-            job = self.client.get(f"/v1/jobs/{job['id']}").json()
+        wait_until(lambda: self.client.get(f"/v1/jobs/{job['id']}").json()["state"] == "done", TIMEOUT_S)
         return str(job["id"])
 
 

@@ -382,6 +382,19 @@ def test_marks_that_are_not_saved_are_told(chromium: Browser, toy: Site) -> None
         saved(page)
 
 
+def test_a_picture_that_has_gone_leaves_the_count(chromium: Browser, toy: Site) -> None:
+    gone = {"title": "Gone", "status": 410, "detail": "the scene is no longer there", "mend": "count it again"}
+    for what in ("**/picture", "**/tiles/**"):
+        with browser.visiting(chromium, toy.base) as (page, watch):
+            watch.expected = ("410", "Tile")  # which the viewer's library tells, too
+            page.route(what, lambda route: refuse(route, gone))
+            page.goto(f"/#job={toy.job}")
+            page.wait_for_selector("#errors >> text=the scene is no longer there")
+            assert page.inner_text("#vessels") == "2 vessels in all"
+            page.locator("#list .vessel").first.click()
+            assert page.locator("#about strong").count() == 1
+
+
 def refuse(route: Route, problem: dict[str, Any], headers: dict[str, str] | None = None) -> None:
     headers = {"Content-Type": "application/problem+json", **(headers or {})}
     route.fulfill(status=problem["status"], headers=headers, body=json.dumps(problem))

@@ -29,7 +29,7 @@ from edge.server import protocol
 from edge.server.listen import listen
 from edge.server.notify import Notify
 from edge.server.state import held
-from tests.live import serving
+from tests.live import serving, wait_until
 from tests.process import Process, command, environment, process, toy
 from tests.toy_model import bless, scene_file
 
@@ -89,8 +89,7 @@ def uploading(server: Process, body: bytes) -> Iterator[Upload]:
     upload = Upload(f"{server.base_url}/v1/count", body)
     try:
         with ask(server) as client:
-            while "tanker_edge_requests_in_flight 2.0" not in client.get("/metrics").text:
-                time.sleep(0.01)
+            wait_until(lambda: "tanker_edge_requests_in_flight 2.0" in client.get("/metrics").text)
         yield upload
     finally:
         upload.go_on()
@@ -98,11 +97,12 @@ def uploading(server: Process, body: bytes) -> Iterator[Upload]:
 
 def wait_for_status(client: httpx.Client, method: str, path: str, status: int) -> httpx.Response:
     """Ask until the answer has a status."""
-    end = time.monotonic() + 15
-    while (answer := client.request(method, path)).status_code != status:
-        assert time.monotonic() < end, answer.status_code
-        time.sleep(0.01)
-    return answer
+
+    def found() -> httpx.Response | None:
+        answer = client.request(method, path)
+        return answer if answer.status_code == status else None
+
+    return wait_until(found)
 
 
 # The start.
@@ -147,7 +147,7 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
     [
         (("--host", "0.0.0.0"), "--host: 0.0.0.0 can be reached from other machines, and no token is set"),  # noqa: S104
         (("--deadline", "0"), "--deadline: 0 makes no sense here; give at least 0.1"),
-        (("--max-request-mp", "100"), "--max-inflight-mp: 40 makes no sense here; give at least 100"),
+        (("--max-request-mp", "100"), "--max-inflight-mp: 30 makes no sense here; give at least 100"),
         (("--port", "70000"), "--port: 70000 makes no sense here"),
         (("--threads", "-1"), "--threads: -1 makes no sense here"),
         (("--token-file", "/nowhere/token"), "--token-file: /nowhere/token cannot be read (No such file"),
@@ -304,8 +304,7 @@ def test_a_long_count_is_stopped_when_the_grace_is_over(tmp_path: Path, model: P
     with process(tmp_path, *options, model=model) as server, ask(server) as client, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(client.post, "/v1/count?exhaustive=true", content=body)
         with ask(server) as other:
-            while "tanker_edge_scenes_in_flight 1.0" not in other.get("/metrics").text:
-                time.sleep(0.01)
+            wait_until(lambda: "tanker_edge_scenes_in_flight 1.0" in other.get("/metrics").text)
         server.signal(signal.SIGTERM)
         told = answer.result()
         assert (told.status_code, told.json()["detail"]) == (503, "the server is stopping")
@@ -328,8 +327,7 @@ def test_event_streams_end_and_do_not_hold_it_up(tmp_path: Path, model: Path) ->
 
 def test_a_server_that_starts_can_be_ended(tmp_path: Path, model: Path) -> None:
     server = Process(command(tmp_path, model=model), environment())
-    while not (tmp_path / "state" / "lock").exists():
-        time.sleep(0.001)
+    wait_until((tmp_path / "state" / "lock").exists)
     server.signal(signal.SIGTERM)
     assert server.ended() == 0
     assert server.popen.stderr
@@ -385,6 +383,31 @@ def test_a_model_that_answers_wrongly_or_is_not_whole_is_refused(tmp_path: Path,
         server.wait_until(lambda: [r for r in server.log if r["event"] == "model_refused"][2:] or None)
         assert served(client) == "1"
         assert 'tanker_edge_model_swaps_total{outcome="refused"} 3.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("file", ["card.json", "golden.json"])
+def test_a_model_on_its_way_does_not_hold_up_the_end(tmp_path: Path, model: Path, file: str) -> None:
+    """Neither while it is loaded nor while it is tried: here a file of it never comes to its end."""
+    folder = copy_of(model, tmp_path / "mine", "1")
+    with process(tmp_path, model=folder) as server:
+        (folder / file).unlink()
+        os.mkfifo(folder / file)
+        server.signal(signal.SIGHUP)
+        writer = wait_until(lambda: writer_of(folder / file))
+        try:
+            server.signal(signal.SIGTERM)
+            assert server.ended(10) == 0
+            assert server.log[-1]["event"] == "ended"
+        finally:
+            os.close(writer)
+
+
+def writer_of(fifo: Path) -> int | None:
+    """The other end of a pipe that is being read."""
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 # Words to systemd.
@@ -456,7 +479,7 @@ def test_health_does_not_wait_for_work(tmp_path: Path) -> None:
     go_on = threading.Event()
     with serving(tmp_path) as (client, core):
         lane = core.urgent.lane()
-        blocked = [pool.submit(go_on.wait, 30) for pool in (core.scanners, core.clerks, lane) for _ in range(64)]
+        blocked = [pool.submit(go_on.wait, 30) for pool in (core.scanners(0), core.clerks, lane) for _ in range(64)]
         begun = time.monotonic()
         try:
             assert client.get("/v2/health/live").status_code == 200

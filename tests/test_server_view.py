@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +18,13 @@ import pytest
 
 from edge.scene_source import SceneOptions
 from edge.server import open_scenes, views
+from edge.server import reviews as review_files
 from edge.server.job_record import ENDED
 from edge.server.marks import Marks, judge, shown
 from edge.server.open_scenes import OpenScenes
 from edge.server.pyramid import PREVIEW_PX, TILE_PX, Pyramid
 from edge.server.views import PACK, crop_window
-from tests.live import serving
+from tests.live import serving, wait_until
 from tests.scene_files import write_tiff
 from tests.toy_model import scene_file
 from training.sources import Source, read_scenes
@@ -53,9 +57,8 @@ def live(tmp_path_factory: pytest.TempPathFactory, given: Path) -> Iterator[Live
 
 def ended(core: Core, job: str) -> str:
     """The state of a job when it has ended."""
-    while (state := core.jobs.get(job).state) not in ENDED:
-        time.sleep(0.005)
-    return state
+    wait_until(lambda: core.jobs.get(job).state in ENDED)
+    return core.jobs.get(job).state
 
 
 def counted(live: Live, path: Path, name: str | None = None) -> str:
@@ -217,6 +220,20 @@ def test_nothing_is_shown_of_no_job_and_of_one_that_is_still_sent(live: Live) ->
     client.delete(f"/v1/jobs/{job}")
 
 
+def test_a_scene_that_is_still_to_be_fetched_is_waited_for(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        prefix = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with serving(tmp_path, urls=(prefix,)) as (client, core):
+            jobs = [client.post("/v1/jobs", json={"url": f"{prefix}{i}.png"}).json()["id"] for i in range(2)]
+            wait_until(lambda: core.jobs.get(jobs[0]).state == "running")
+            for job, state in zip(jobs, ("running", "waiting"), strict=True):
+                for what in ("picture", "tiles/0/0/0.jpg", "crops/1.jpg"):
+                    assert core.jobs.get(job).state == state
+                    answer = client.get(f"/v1/jobs/{job}/{what}")
+                    assert (answer.status_code, answer.json()["detail"]) == (409, "the scene has not been fetched yet")
+                client.delete(f"/v1/jobs/{job}")
+
+
 # --- crops and candidates ---
 
 
@@ -267,10 +284,11 @@ class FakeScene:
     """Knows whether it is open."""
 
     def __init__(self, path: Path, _: SceneOptions) -> None:
-        self.path, self.closed = path, False
+        self.path, self.closed, self.closed_by = path, False, ""
 
     def close(self) -> None:
         assert not self.closed
+        self.closed_by = threading.current_thread().name
         self.closed = True
 
 
@@ -318,6 +336,29 @@ def test_a_scene_that_nobody_looks_at_is_closed_after_a_while(opened: list[FakeS
     assert opened[0].closed
     with scenes.use("a", tmp_path / "a", SceneOptions()):
         assert len(opened) == 2
+
+
+def test_views_close_what_nobody_looks_at_outside_the_event_loop(
+    opened: list[FakeScene], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle_s = 0.05
+
+    def read(*_: object) -> None:
+        time.sleep(3 * idle_s)  # the first look for what can be closed comes meanwhile
+
+    monkeypatch.setattr(views, "read", read)
+    monkeypatch.setattr(views, "encode", lambda _: b"jpeg")
+    looking = views.Views(0, threading.Event(), idle_s)
+    seen = views.Shown("a", tmp_path / "a.png", SceneOptions(), tmp_path)
+
+    async def look() -> None:
+        for i in range(2):
+            assert (await looking.crop(seen, np.zeros((4, 2)))).jpeg == b"jpeg"
+            await asyncio.to_thread(wait_until, lambda i=i: opened[i].closed)
+
+    asyncio.run(look())
+    assert [scene.closed_by.split("_")[0] for scene in opened] == ["view", "view"]
+    looking.close()
 
 
 def test_a_scene_that_cannot_be_opened_is_tried_again(
@@ -377,6 +418,20 @@ def test_marks_are_kept_and_counted(live: Live, fresh: str) -> None:
     again = client.get(where)
     assert again.json() == saved.json()
     assert again.headers["etag"] == saved.headers["etag"] != empty.headers["etag"]
+
+
+def test_a_review_is_sent_as_it_lies(live: Live, fresh: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not made anew on the event loop, which a long one would hold up: here, its spaces would be lost."""
+    client, core = live
+    monkeypatch.setattr(review_files, "_told", lambda review: json.dumps(review.model_dump(), indent=3))
+    where = f"/v1/jobs/{fresh}/marks"
+    assert client.get(where).text == json.dumps(client.get(where).json(), indent=3)
+    saved = client.put(where, json={"marks": ALL_RIGHT})
+    assert saved.content == (core.jobs.folder(fresh) / review_files.MARKS).read_bytes()
+    assert saved.text == json.dumps(saved.json(), indent=3)
+    again = client.get(where)
+    assert (again.content, again.headers["etag"]) == (saved.content, saved.headers["etag"])
+    assert again.headers["content-type"] == saved.headers["content-type"] == "application/json"
 
 
 def test_nobody_saves_over_what_another_has_saved(live: Live, fresh: str) -> None:

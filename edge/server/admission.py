@@ -1,6 +1,8 @@
 """How much work is let in: px in flight, over all requests that are answered at once.
 
-Px stand for work: the network's cost and the memory of a decoded scene both follow them.
+Px stand for work: the network's cost and the memory of a decoded scene both follow them. The door is open as long as
+there is room for any px at all: were a request let in only where all of it fits, small ones would fill each gap, and
+large ones would never come in. So there may be one request's px more in flight than the limit says.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Admission:
     """Lets requests in as long as their px fit; safe to use from several threads."""
 
     def __init__(self, limit_px: int) -> None:
-        """At most `limit_px` px at a time."""
+        """Shut from `limit_px` px in flight on."""
         self._limit = limit_px
         self._lock = threading.Lock()
         self._px = 0
@@ -62,7 +64,7 @@ class Admission:
             HttpError: 503, with the time after which to come again.
         """
         with self._lock:
-            if self._px and self._px + px > self._limit:
+            if self._px >= self._limit:
                 raise self._full()
             if not self._px:
                 self._done_at = time.monotonic()

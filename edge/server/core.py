@@ -21,14 +21,18 @@ from edge.workers import FairPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
 
     from edge.server.served import Served
     from edge.server.settings import Settings
 
 PATIENCE = 10
 """Niceness of the threads that work on jobs: where both are busy, a request gets nine tenths of a core (sched(7))."""
-SCANNERS = 8
-"""Scenes of requests that are read side by side; each has a few tiles in memory, and its px if it is no TIFF."""
+SMALL_PX = 1_500_000
+"""Up to this a scene is a tile or two."""
+SCANNERS, LARGE_SCANNERS = 8, 4
+"""Small and large scenes of requests that are read side by side; each has a few tiles in memory, and its px if it is no
+TIFF. Threads of their own let a small one begin while large ones have all of theirs."""
 CLERKS = 8
 
 
@@ -67,8 +71,8 @@ class Core:
         """Networks of requests."""
         self.patient = FairPool(threads, "job", PATIENCE)
         """Networks of jobs."""
-        self.scanners = ThreadPoolExecutor(SCANNERS, thread_name_prefix="scan")
-        """Read the scenes of requests."""
+        self._scanners = ThreadPoolExecutor(SCANNERS, thread_name_prefix="scan")
+        self._large_scanners = ThreadPoolExecutor(LARGE_SCANNERS, thread_name_prefix="scan-large")
         self.clerks = ThreadPoolExecutor(CLERKS, thread_name_prefix="clerk")
         """Look into files and write them, briefly."""
         self.views = Views(PATIENCE, self.life.stopping)
@@ -90,6 +94,10 @@ class Core:
             stop.set()
         return Work(self.served.detector, pool.lane, pixels, stop, on_tile)
 
+    def scanners(self, px: int) -> Executor:
+        """Threads that read the scene of a request of so many px."""
+        return self._scanners if px <= SMALL_PX else self._large_scanners
+
     def stop(self) -> None:
         """End what runs, within a tile."""
         self.life.ready = False
@@ -101,7 +109,8 @@ class Core:
     def close(self) -> None:
         """End what runs, and the threads."""
         self.stop()
-        self.scanners.shutdown(wait=True, cancel_futures=True)
+        for scanners in (self._scanners, self._large_scanners):
+            scanners.shutdown(wait=True, cancel_futures=True)
         self.clerks.shutdown(wait=True, cancel_futures=True)
         self.views.close()
         self.jobs.close()

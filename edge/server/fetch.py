@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import http.client
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urljoin
+from urllib.parse import urljoin
 
 from edge import __version__
 from edge.server.addresses import find_addresses
 from edge.server.dial import Watch, cause_of, dial, failed
-from edge.server.names import safe_name
 from edge.server.problems import HttpError
 from edge.server.streams import create, write
 from edge.server.urls import check_url
@@ -36,33 +35,28 @@ _HEADERS = {
 }
 
 
-def fetch(text: str, prefixes: Sequence[str], folder: Path, most_bytes: int, stop: threading.Event) -> str:
-    """Fetch a scene into a folder. What is there of an earlier attempt is replaced.
+def fetch(text: str, prefixes: Sequence[str], place: Path, most_bytes: int, stop: threading.Event) -> None:
+    """Fetch a scene to a file. What is there of an earlier attempt is replaced.
 
     Args:
         text: the URL.
         prefixes: URLs, of which one must be its beginning; those of redirects too.
-        folder: of the job alone; the file gets the URL's last part as its name, made safe.
+        place: the file, in a folder of the job alone.
         most_bytes: of the file.
         stop: set when nobody wants it any more; it then ends within a second, or within the time of connecting.
-
-    Returns:
-        The name of the file.
 
     Raises:
         HttpError: 403, not allowed; 413, too long; 502, the other side does not give it.
         OutputError: the disk is full.
         StoppedError: `stop` was set.
     """
-    name = safe_name(unquote(check_url(text, prefixes)[0].path))
-    part = folder / _PART
+    part = place.with_name(_PART)
     part.unlink(missing_ok=True)
     try:
         _follow(text, prefixes, _Transfer(part, most_bytes, stop))
-        part.replace(folder / name)
+        part.replace(place)
     finally:
         part.unlink(missing_ok=True)
-    return name
 
 
 def _follow(text: str, prefixes: Sequence[str], transfer: _Transfer) -> None:

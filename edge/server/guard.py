@@ -33,6 +33,7 @@ PORTS = {"http": "80", "https": "443"}
 _AUTHORITY = r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?"
 _HOST = re.compile(_AUTHORITY)
 _ORIGIN = re.compile(r"(?P<scheme>https?)://" + _AUTHORITY)
+_OWN = "use the server's own page; a proxy before it must hand on the Host header as it came"
 _READS = frozenset({"GET", "HEAD"})
 _SPACE, _DELETE = 32, 127
 
@@ -97,11 +98,11 @@ class Guard:
         for told in _values(scope, b"origin"):
             origin = _ORIGIN.fullmatch(told.lower())
             if origin is None or _place(origin, origin["scheme"]) != _place(host, origin["scheme"]):
-                raise HttpError(403, "pages of other sites get no answer (the Origin header)", "ask from no other page")
+                raise HttpError(403, "pages of other sites get no answer (the Origin header)", _OWN)
         mode, moves = _values(scope, b"sec-fetch-mode"), scope["method"] in _READS
         for told in _values(scope, b"sec-fetch-site"):
             if told.lower() not in {"same-origin", "none"} and not (mode == ["navigate"] and moves):
-                raise HttpError(403, "pages of other sites get no answer (Sec-Fetch-Site)", "ask from no other page")
+                raise HttpError(403, "pages of other sites get no answer (Sec-Fetch-Site)", _OWN)
 
     def _check_token(self, told: Sequence[str]) -> None:
         """Compare the bearer token, in a time that does not depend on where it differs."""

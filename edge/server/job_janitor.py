@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from edge.server.job_parts import GIVEN_UP_S
 from edge.server.problems import HttpError, problem
 
 if TYPE_CHECKING:
@@ -81,8 +83,19 @@ class Janitor:
         ahead = (now - earlier) - (steady - steady_earlier)
         if abs(ahead) > CLOCK_SET_S:
             LOG.warning("clock_was_set", extra={"fields": {"ahead_s": round(ahead)}})
-            self._store.postpone(ahead)
+            self._postpone(ahead, now)
         return now
+
+    def _postpone(self, ahead: float, now: float) -> None:
+        """Move what was written by the clock as it was: nothing else is due so early, or so late.
+
+        What earlier servers wrote by the right clock stays as it is, as does what was written since the clock was set.
+        """
+        longest = max(self._keep_s, GIVEN_UP_S)
+        if ahead > 0:
+            self._store.postpone(ahead, -math.inf, now - ahead + longest)
+        else:
+            self._store.postpone(ahead, now + longest, math.inf)
 
     def _work(self) -> None:
         """Tidy now and then until the server stops."""

@@ -27,6 +27,7 @@ CREATE TABLE jobs (
     place TEXT,
     length INTEGER,
     received INTEGER NOT NULL,
+    px INTEGER,
     options TEXT NOT NULL,
     created REAL NOT NULL,
     queued REAL,

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from edge.errors import TankerEdgeError
+from edge.scene import scene_size
 from edge.server.problems import HttpError
 from edge.server.settings import DAY_S, MIB
 from edge.server.streams import batches, off_loop, write
@@ -149,12 +151,21 @@ class JobParts:
         os.fsync(part.file.fileno())
         now = time.time()
         if part.offset == job.length:
-            known = self._store.move(job.id, "waiting", received=part.offset, queued=now, expires=None)
+            px = self._px(job)
+            known = self._store.move(job.id, "waiting", received=part.offset, queued=now, expires=None, px=px)
         else:
             known = self._store.note(job.id, received=part.offset, expires=now + GIVEN_UP_S)
         if not known and part.safe != job.length:
             raise _deleted()
         part.safe = part.offset
+
+    def _px(self, job: Job) -> int | None:
+        """Of a scene that is whole; None where it is no scene, which the job says when it runs."""
+        try:
+            width, height = scene_size(self._files.scene(job))
+        except TankerEdgeError:
+            return None
+        return width * height
 
 
 def _deleted() -> HttpError:

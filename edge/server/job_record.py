@@ -42,6 +42,8 @@ class Job:
     """Of an upload, bytes; None where it is not known yet."""
     received: int = 0
     """Of these, bytes that are safe on the disk."""
+    px: int | None = None
+    """Of the scene, as its file says of itself; None as long as nobody has looked."""
     options: dict[str, Any]
     """Those of CountOptions that the client chose."""
     created: float

@@ -31,6 +31,8 @@ MEDIA: dict[str, str] = {
     "overlay": "image/png",
 }
 """Media type of each format."""
+AGAIN = {408: 410}
+"""What is told later of a job that failed so: clients ask by themselves again what is answered by 408."""
 
 
 def done(jobs: Jobs, job_id: str) -> Job:
@@ -42,7 +44,9 @@ def done(jobs: Jobs, job_id: str) -> Job:
     job = jobs.get(job_id)
     if job.error:
         told = job.error
-        raise HttpError(told["status"], told["detail"], told.get("mend"), subject=told.get("subject"))
+        raise HttpError(
+            AGAIN.get(told["status"], told["status"]), told["detail"], told.get("mend"), subject=told.get("subject")
+        )
     if job.state == "cancelled":
         raise HttpError(410, "the job was cancelled", "send the scene again")
     if job.state != "done":

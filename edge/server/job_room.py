@@ -8,6 +8,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
+from edge.server.job_record import ENDED
 from edge.server.problems import HttpError
 from edge.server.settings import MIB
 
@@ -32,13 +33,12 @@ class JobRoom:
         self._coming = 0
         self._bytes = 0
 
-    def take(self, size: int | None, wait_s: float, *, parts: bool = False) -> Callable[[], None]:
+    def take(self, size: int | None, wait_s: float) -> Callable[[], None]:
         """Hold a place for a job until it is in the ledger; gives what lets go of the place.
 
         Args:
             size: bytes that will come; None where nobody knows.
             wait_s: how long a job takes, s.
-            parts: it will come in parts; those that are not whole have as many places of their own.
 
         Raises:
             HttpError: 413, 503 or 507.
@@ -47,7 +47,7 @@ class JobRoom:
         if size is not None and size > most:
             raise HttpError(413, f"the scene has {size:,} bytes, more than the {most:,} that are taken", "send less")
         with self._lock:
-            self._check_number(wait_s, parts=parts)
+            self._check_number(wait_s)
             self._check_disk(size or 0)
             self._coming += 1
             self._bytes += size or 0
@@ -58,17 +58,16 @@ class JobRoom:
             self._coming -= 1
             self._bytes -= size
 
-    def _check_number(self, wait_s: float, *, parts: bool) -> None:
-        """Whether one more may come."""
+    def _check_number(self, wait_s: float) -> None:
+        """Whether one more may come; what is received in parts has its place from the first on, as it will wait."""
         numbers, most = self._store.numbers(), self._settings.max_waiting_jobs
-        there = numbers["receiving"] if parts else numbers["waiting"] + numbers["running"]
+        there = sum(number for state, number in numbers.items() if state not in ENDED)
         if there + self._coming < most:
             return
         wait = min(max(SHORTEST_WAIT_S, math.ceil(wait_s)), LONGEST_WAIT_S)
-        what = "are being received in parts" if parts else "wait or run"
         raise HttpError(
             503,
-            f"{there} jobs {what}: no more are taken",
+            f"{there} jobs are received, wait or run: no more are taken",
             f"try again in {wait} s, or delete one",
             headers={"Retry-After": str(wait)},
         )

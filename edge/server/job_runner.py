@@ -1,4 +1,4 @@
-"""Runs the jobs, one after the other: a scene at a time has the threads that requests leave over.
+"""Runs jobs, one after the other.
 
 Results are on the disk before the ledger says that the job is done. A run that is cut short leaves its job waiting,
 and what it had written is written again.
@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.errors import OutputError, TankerEdgeError
@@ -52,7 +53,9 @@ class Run:
 class Runner:
     """A thread that runs what waits in the ledger."""
 
-    def __init__(self, core: Core, store: JobStore, files: JobFiles, patience: int) -> None:
+    def __init__(
+        self, core: Core, store: JobStore, files: JobFiles, patience: int, *, most_px: int | None = None
+    ) -> None:
         """Not started yet.
 
         Args:
@@ -60,13 +63,15 @@ class Runner:
             store: the ledger.
             files: of the jobs.
             patience: niceness of the thread.
+            most_px: of the scenes that it takes; None takes any.
         """
         self._core, self._store, self._files, self._patience = core, store, files, patience
+        self._begin = partial(store.begin, most_px)
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._call = threading.Event()
         self._run: Run | None = None
-        self.last_s = 0.0
-        """How long the last job took, s."""
+        self.last = 0.0, 0.0
+        """When the last job ended, s of the steady clock, and how long it took, s."""
 
     def start(self) -> None:
         """Begin."""
@@ -106,7 +111,7 @@ class Runner:
             self._call.clear()
             job = None
             try:
-                job = self._insist(self._store.begin) if life.ready and not life.draining else None
+                job = self._insist(self._begin) if life.ready and not life.draining else None
                 if job:
                     self._take(job)
             except Exception:  # the ledger cannot be written: the next start of the server finds the job as it is there
@@ -120,10 +125,19 @@ class Runner:
         run, begun = Run(job.id), time.monotonic()
         self._run = run
         try:
-            self._settle(job, run, self._outcome(job, run))
+            if self._is_wanted(job):
+                self._settle(job, run, self._outcome(job, run))
+            else:
+                self._files.remove(job.id)
         finally:
             self._run = None
-            self.last_s = time.monotonic() - begun
+            ended = time.monotonic()
+            self.last = ended, ended - begun
+
+    def _is_wanted(self, job: Job) -> bool:
+        """Whether nobody has cancelled a job before `stop` could find its run; whoever does so from now on finds it."""
+        now = self._store.get(job.id)
+        return now is not None and now.state == "running"
 
     def _outcome(self, job: Job, run: Run) -> dict[str, Any] | Exception:
         """The document of a job, or why there is none."""
@@ -141,8 +155,7 @@ class Runner:
         core, files = self._core, self._files
         work = core.work(run.stop, patient=True, on_tile=run.on_tile)  # from here on the core's end sets run.stop
         if job.source == "url":
-            job = fetch_scene(job, files, core.settings, run.stop)
-            self._insist(lambda: self._store.rename(job.id, job.scene))
+            fetch_scene(job, files, core.settings, run.stop)
         with open_job(job, files, core.settings) as scene, told_without(files.folder(job.id), scene.path.parent):
             counted, result = score_open(scene, job.count_options, work, files.area(job))
             files.write(job.id, counted, candidates(scene, work.detector, result))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.errors import TankerEdgeError
@@ -34,13 +33,16 @@ def scene_path(job: Job, files: JobFiles, settings: Settings) -> Path:
     return allowed_path(job.place or "", settings.roots) if job.source == "path" else files.scene(job)
 
 
-def check_size(path: Path, most_px: int, name: str) -> None:
+def check_size(path: Path, most_px: int, name: str) -> int:
     """Refuse a scene by what its file says of itself, before anything is decoded.
 
     Args:
         path: of the scene.
         most_px: that are allowed.
         name: what the client calls it.
+
+    Returns:
+        How many px it has.
 
     Raises:
         HttpError: 413.
@@ -50,6 +52,7 @@ def check_size(path: Path, most_px: int, name: str) -> None:
     if width * height > most_px:
         cause = f"the scene has {width:,} x {height:,} pixels, more than the {most_px:,} of a job"
         raise HttpError(413, cause, "cut it into parts", subject=name)
+    return width * height
 
 
 def open_job(job: Job, files: JobFiles, settings: Settings) -> Scene:
@@ -80,11 +83,8 @@ def told_without(*folders: Path) -> Iterator[None]:
         raise told from error
 
 
-def fetch_scene(job: Job, files: JobFiles, settings: Settings, stop: threading.Event) -> Job:
+def fetch_scene(job: Job, files: JobFiles, settings: Settings, stop: threading.Event) -> None:
     """Fetch the scene of a job from its URL; what an earlier run has left of it is replaced.
-
-    Returns:
-        The job, by the name that the scene turned out to have.
 
     Raises:
         HttpError: it cannot be fetched, or is too long.
@@ -95,7 +95,6 @@ def fetch_scene(job: Job, files: JobFiles, settings: Settings, stop: threading.E
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with told_without(folder):
-        name = fetch(job.place or "", settings.urls, folder, settings.max_upload_bytes, stop)
-    settle(folder / name)
+        fetch(job.place or "", settings.urls, files.scene(job), settings.max_upload_bytes, stop)
+    settle(files.scene(job))
     files.settle(job.id)
-    return replace(job, scene=name)

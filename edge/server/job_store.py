@@ -54,7 +54,7 @@ class JobStore:
 
     def add(self, job: Job) -> tuple[Job, bool]:
         """Accept a job; or tell which has its idempotency key already, and False."""
-        with self._changing(job.id) as database:
+        with self._changing() as database:
             known = self._first("key = ?", job.key) if job.key else None
             if known:
                 return known, False
@@ -104,14 +104,15 @@ class JobStore:
         """Change fields of a job that is being received; whether it still is."""
         return self._update(job_id, ["receiving"], changes)
 
-    def rename(self, job_id: str, scene: str) -> None:
-        """Call the scene of a running job by the name that its URL turned out to have."""
-        self._update(job_id, ["running"], {"scene": scene})
+    def begin(self, most_px: int | None = None) -> Job | None:
+        """Take the job that has waited longest, now running; None where none waits.
 
-    def begin(self) -> Job | None:
-        """Take the job that has waited longest, now running; None where none waits."""
-        with self._changing(None) as database:
-            job = self._first("state = 'waiting' ORDER BY queued, number LIMIT 1")
+        Args:
+            most_px: of its scene; None takes any, those too whose size is not known yet.
+        """
+        small, values = ("", ()) if most_px is None else (" AND px <= ?", (most_px,))
+        with self._changing() as database:
+            job = self._first(f"state = 'waiting'{small} ORDER BY queued, number LIMIT 1", *values)
             if job is None:
                 return None
             job = replace(job, state="running", started=time.time(), attempts=job.attempts + 1)
@@ -141,14 +142,15 @@ class JobStore:
         with self._lock:
             return self._all(f"{_ALIVE} AND expires <= ?", now)
 
-    def postpone(self, seconds: float) -> None:
-        """Let everything expire so much later."""
-        with self._changing(None) as database:
-            database.execute(f"UPDATE jobs SET expires = expires + ? WHERE {_ALIVE}", (seconds,))  # noqa: S608 - as above
+    def postpone(self, seconds: float, after: float, until: float) -> None:
+        """Let what expires after a time, and not after another, do so so much later."""
+        command = f"UPDATE jobs SET expires = expires + ? WHERE {_ALIVE} AND expires > ? AND expires <= ?"  # noqa: S608 - as above
+        with self._changing() as database:
+            database.execute(command, (seconds, after, until))
 
     def forget(self, before: float) -> None:
         """Delete the rows of jobs that were removed before a time."""
-        with self._changing(None) as database:
+        with self._changing() as database:
             gone = database.execute("SELECT id FROM jobs WHERE removed < ?", (before,)).fetchall()
             database.executemany("DELETE FROM jobs WHERE id = ?", gone)
             for (job_id,) in gone:
@@ -160,11 +162,14 @@ class JobStore:
         marks = ", ".join("?" * len(states))
         command = f"UPDATE jobs SET {settings} WHERE id = ? AND {_ALIVE} AND state IN ({marks})"  # noqa: S608
         values = [_plain(name, value) for name, value in changes.items()]
-        with self._changing(job_id) as database:
-            return database.execute(command, (*values, job_id, *states)).rowcount == 1
+        with self._changing() as database:
+            changed = database.execute(command, (*values, job_id, *states)).rowcount == 1
+            if changed:
+                self._changed(job_id)
+            return changed
 
     @contextmanager
-    def _changing(self, job_id: str | None) -> Iterator[sqlite3.Connection]:
+    def _changing(self) -> Iterator[sqlite3.Connection]:
         """A transaction, on the disk when the block has ended; undone if it raises."""
         with self._lock:
             try:
@@ -178,10 +183,9 @@ class JobStore:
                     cause = f"the server's list of jobs cannot be written ({error})"
                     raise OutputError("job", cause, "try again later, or tell its operator") from error
                 raise
-            if job_id:
-                self._changed(job_id)
 
     def _changed(self, job_id: str) -> None:
+        """Give a job another version; who sees it before the transaction ends waits for the lock to read the job."""
         self._versions[job_id] = self._versions.get(job_id, 0) + 1
 
     def _first(self, where: str, *values: object) -> Job | None:

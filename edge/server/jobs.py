@@ -1,4 +1,4 @@
-"""Jobs: scenes too large for one request. Accepted once, run in their order, kept for a while, and then removed.
+"""Jobs: scenes too large for one request. Accepted once, run in their order (small ones in their own), kept for a while, and then removed.
 
 A job is accepted when its bytes and its row in the ledger are on the disk; only then the client is told so. From that
 moment it ends done, failed with a reason, or cancelled, whatever happens to the server: what a server was running when
@@ -17,7 +17,7 @@ from edge.server.job_janitor import Janitor
 from edge.server.job_parts import JobParts
 from edge.server.job_record import Job, State, document
 from edge.server.job_room import JobRoom
-from edge.server.job_runner import Runner
+from edge.server.job_runners import Runners
 from edge.server.job_scene import scene_path
 from edge.server.job_store import JobStore
 from edge.server.problems import HttpError
@@ -53,7 +53,7 @@ class Jobs:
         self.store = JobStore(core.settings.state / LEDGER)
         self.room = JobRoom(core.settings, self.store)
         self.parts = JobParts(core.settings, self.store, self.files)
-        self.runner = Runner(core, self.store, self.files, patience)
+        self.runner = Runners(core, self.store, self.files, patience)
         self.painter = ThreadPoolExecutor(1, "paint", be_patient, (patience,))
         """Draws overlays, one at a time."""
         self.porters = ThreadPoolExecutor(PORTERS, "accept")

@@ -7,6 +7,10 @@ import socket
 
 from edge.errors import UsageError
 
+UNREAD_MS = 120_000
+"""After which a client that takes nothing of what it is sent is let go of: else it would hold its connection for ever,
+and a few hundred of them all that there are."""
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A bound socket, which does not listen yet.
@@ -26,6 +30,8 @@ def listen(host: str, port: int) -> socket.socket:
     bound = socket.socket(family, kind, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections have it from the socket that listens
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address[0] != "::"))
         bound.bind(address)

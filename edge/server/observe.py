@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers, MutableHeaders
 
 from edge.server.logs import request_id
-from edge.server.problems import HttpError, problem, respond
+from edge.server.problems import HttpError, problem, respond, stopping
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,8 +33,6 @@ QUIET = ("/metrics", "/v2/health/")
 UNMATCHED = "unmatched"
 CLIENT_CLOSED_REQUEST = 499
 """No status of HTTP; servers write it into their logs where the client has left (nginx began it)."""
-CLOSING = "5"
-"""Seconds after which another server, or this one anew, should be there."""
 
 
 @dataclass(slots=True)
@@ -111,8 +109,8 @@ class Observe:
 
     async def _refuse(self, seen: _Seen, receive: Receive, send: Send) -> None:
         """New work at the end: none is taken."""
-        stopping = HttpError(503, "the server is stopping", "try again", headers={"retry-after": CLOSING})
-        await respond(problem(stopping, seen.id), stopping.headers)(seen.scope, receive, send)
+        told = stopping()
+        await respond(problem(told, seen.id), told.headers)(seen.scope, receive, send)
 
     def _head(self, seen: _Seen, message: Message) -> None:
         """An answer begins: give it its headers."""

@@ -83,13 +83,19 @@ class OpenScenes:
             closing = self._dropped([entry] if entry else [])
         _close(closing)
 
-    def tidy(self) -> None:
-        """Close what nobody has used for a while."""
-        since = time.monotonic() - self.idle_s
+    def tidy(self) -> float | None:
+        """Close what nobody has used for a while.
+
+        Returns:
+            After how long there may be more to close, s; None where nothing is kept.
+        """
+        now = time.monotonic()
         with self._lock:
-            old = [name for name, entry in self._kept.items() if not entry.users and entry.used_at <= since]
+            old = [name for name, entry in self._kept.items() if not entry.users and self._rest_s(entry, now) <= 0]
             closing = self._dropped([self._kept.pop(name) for name in old])
+            again_s = min((self._rest_s(entry, now) for entry in self._kept.values()), default=None)
         _close(closing)
+        return again_s
 
     def close(self) -> None:
         """Close all."""
@@ -97,6 +103,10 @@ class OpenScenes:
             closing = self._dropped(list(self._kept.values()))
             self._kept.clear()
         _close(closing)
+
+    def _rest_s(self, entry: _Entry, now: float) -> float:
+        """How much longer a scene stays open if nobody uses it from now on, s."""
+        return (now if entry.users else entry.used_at) + self.idle_s - now
 
     def _enter(self, name: str) -> _Entry:
         with self._lock:

@@ -7,12 +7,13 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from edge.server.marks import Marks
 from edge.server.oip import InferRequest
 from edge.server.oip_errors import InferenceProblem
 from edge.server.problems import MEDIA_TYPE, Problem
 
 WHERE = "#/components/schemas/"
-UNSEEN = (Problem, InferenceProblem, InferRequest)
+UNSEEN = (Problem, InferenceProblem, InferRequest, Marks)
 """Bodies that are streamed, and answers of error handlers."""
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 """What FastAPI would answer where a parameter does not fit; here that is a Problem."""

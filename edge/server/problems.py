@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MEDIA_TYPE = "application/problem+json"
+COME_AGAIN_S = "5"
+"""When a server that stops should be there again, s."""
 
 STATUS: dict[type[TankerEdgeError], int] = {
     UsageError: 400,
@@ -73,6 +75,11 @@ class HttpError(Exception):
         self.headers = dict(headers or {})
 
 
+def stopping() -> HttpError:
+    """The answer to work that the server's end leaves undone."""
+    return HttpError(503, "the server is stopping", "try again", headers={"Retry-After": COME_AGAIN_S})
+
+
 def status_of(error: TankerEdgeError) -> int:
     """HTTP status of an error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
@@ -104,7 +111,7 @@ def respond(told: Problem, headers: Mapping[str, str] | None = None) -> JSONResp
 def documented(*statuses: int, schema: type[Problem] = Problem) -> dict[int | str, dict[str, Any]]:
     """`responses=` of a route: the problems that it may answer with; all routes may answer with those of the guard."""
     found: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({400, 401, 403, 500, 503, *statuses}):
+    for status in sorted({400, 401, 403, 421, 500, 503, *statuses}):
         content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{schema.__name__}"}}}
         found[status] = {"description": HTTPStatus(status).phrase, "content": content}
     return found

@@ -1,10 +1,11 @@
 """Connections: how long a client may take over a request's head, and how many connections there may be.
 
-h11 and not the quicker httptools, which takes headers without end: next to a count the difference is nothing.
+h11 and not the quicker httptools, which takes headers without end.
 """
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 HEAD_S = 15.0
 """From the connection, or the first byte of a further request, to the end of the request's head."""
 MOST = 512
-"""Connections; beyond it one is closed as it comes. Half of the files that a process may usually open."""
+"""Connections; beyond it one is closed as it comes."""
+
+
+def allow_many_files() -> None:
+    """Take as many open files as this user may have: a connection is one, and so is the body that comes over it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Protocol(H11Protocol):

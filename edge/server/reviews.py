@@ -93,16 +93,16 @@ def _corners(path: Path) -> Floats:
     return np.array([row["corners"] for row in rows], np.float64).reshape(-1, 4, 2)
 
 
-def load(reviewed: Reviewed) -> tuple[Review, str]:
-    """The review of a job, an empty one where there is none; and its entity tag."""
+def load(reviewed: Reviewed) -> tuple[str, str]:
+    """The review of a job as JSON, an empty one where there is none; and its entity tag."""
     try:
         text = (reviewed.folder / MARKS).read_text("utf-8")
     except FileNotFoundError:
         text = _told(judge(Marks(), reviewed.candidates))
-    return Review.model_validate_json(text), _tag(text)
+    return text, _tag(text)
 
 
-def save(reviewed: Reviewed, marks: Marks, match: str | None, reviews: Path) -> tuple[Review, str]:
+def save(reviewed: Reviewed, marks: Marks, match: str | None, reviews: Path) -> tuple[str, str]:
     """Keep a review and make labels of it.
 
     Args:
@@ -112,7 +112,7 @@ def save(reviewed: Reviewed, marks: Marks, match: str | None, reviews: Path) -> 
         reviews: folder of `images` and `labels`.
 
     Returns:
-        The review, and its entity tag.
+        The review as JSON, and its entity tag.
 
     Raises:
         HttpError: 412, somebody else has changed it meanwhile; 422, the marks do not fit the job.
@@ -133,7 +133,12 @@ def save(reviewed: Reviewed, marks: Marks, match: str | None, reviews: Path) -> 
         write_text(reviews / "labels" / f"{Path(name).stem}.txt", labels(review, reviewed))
         write_text(reviewed.folder / MARKS, text)
         _put_image(reviews / "images" / name, reviewed, wanted=review.complete)
-    return review, _tag(text)
+    return text, _tag(text)
+
+
+def labels_of(reviewed: Reviewed) -> str:
+    """Labels of the review that is kept; see `labels`."""
+    return labels(Review.model_validate_json(load(reviewed)[0]), reviewed)
 
 
 def labels(review: Review, reviewed: Reviewed) -> str:

@@ -8,11 +8,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from edge.errors import TankerEdgeError
 from edge.server.core import TheCore
 from edge.server.inline import admit, request_folder, run
 from edge.server.options import CountOptions
-from edge.server.problems import documented, without_folder
+from edge.server.problems import documented
 from edge.server.scoring import score
 from edge.server.uploads import receive
 
@@ -48,20 +47,16 @@ class CountQuery(CountOptions):
     """Seconds after which the client no longer wants an answer."""
 
 
-@router.post("/v1/count", responses=documented(408, 411, 413, 415, 422, 504), openapi_extra=BODY)
+@router.post("/v1/count", responses=documented(408, 413, 415, 422, 504, 507), openapi_extra=BODY)
 async def count(request: Request, core: TheCore, query: Annotated[CountQuery, Query()]) -> JSONResponse:
     """Count the vessels of a scene that fits into a request; the answer is the scene's document."""
     core.admission.check()
     settings = core.settings
-    async with request_folder(core) as (folder, held):
-        try:
-            upload = await receive(request, folder, settings.max_body_bytes, settings.body_timeout_s)
-            await admit(core, held, upload.path)
-            document = await run(
-                core, request, held, lambda work: score(upload.path, query, work, upload.area), query.timeout
-            )
-        except TankerEdgeError as error:
-            core.metrics.failed(error, "count")
-            raise without_folder(error, folder) from error
+    async with request_folder(core, "count") as (folder, held):
+        upload = await receive(request, folder, settings.max_body_bytes, settings.body_timeout_s)
+        await admit(core, held, upload.path)
+        document = await run(
+            core, request, held, lambda work: score(upload.path, query, work, upload.area), query.timeout
+        )
     core.metrics.counted(document, "count")
     return JSONResponse(document)

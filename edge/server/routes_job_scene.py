@@ -33,7 +33,7 @@ async def progress(core: TheCore, job_id: JobId) -> Response:
     "/v1/jobs/{job_id}/scene",
     status_code=204,
     response_class=Response,
-    responses=documented(404, 408, 409, 410, 411, 413, 415, 422, 507),
+    responses=documented(404, 408, 409, 410, 413, 415, 422, 507),
     openapi_extra=PART,
 )
 async def append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -62,7 +63,7 @@ class JobQuery(CountOptions):
     "/v1/jobs",
     status_code=202,
     response_model=JobDocument,
-    responses={**documented(404, 408, 409, 410, 411, 413, 415, 422, 507), **KNOWN},
+    responses={**documented(404, 408, 409, 410, 413, 415, 422, 507), **KNOWN},
     openapi_extra=_body(),
 )
 async def submit(request: Request, core: TheCore, query: Annotated[JobQuery, Query()], key: Key = None) -> JSONResponse:
@@ -77,7 +78,7 @@ async def _sent(request: Request, core: Core, query: JobQuery, key: str | None) 
     """A job whose scene is in the body."""
     _check(query)
     settings, jobs = core.settings, core.jobs
-    async with request_folder(core) as (folder, held):
+    async with request_folder(core, "job") as (folder, held):
         size = announced(request)
         if key is None or not await in_thread(core, lambda: jobs.store.by_key(key)):
             held.callback(await in_thread(core, lambda: jobs.room.take(size, jobs.runner.last_s)))
@@ -88,8 +89,8 @@ async def _sent(request: Request, core: Core, query: JobQuery, key: str | None) 
             if key:
                 about |= {"sha256": digest(upload.path), "aoi": digest(upload.area)}
             with told_without(folder):
-                check_size(upload.path, settings.max_job_pixels, upload.name)
-            job = new_job("upload", upload.name, query, about, key)
+                px = check_size(upload.path, settings.max_job_pixels, upload.name)
+            job = replace(new_job("upload", upload.name, query, about, key), px=px)
             return jobs.accept(job, lambda: jobs.files.take(job.id, upload))
 
         return await asyncio.get_running_loop().run_in_executor(jobs.porters, accept)
@@ -109,9 +110,8 @@ async def _named(request: Request, core: Core, query: JobQuery, key: str | None)
         job = _job_of(core, asked, options, area, key)
         with ExitStack() as held:
             if not (key and core.jobs.store.by_key(key)):
-                parts = job.state == "receiving"
-                size = job.length if parts else None
-                held.callback(core.jobs.room.take(size, core.jobs.runner.last_s, parts=parts))
+                size = job.length if job.state == "receiving" else None
+                held.callback(core.jobs.room.take(size, core.jobs.runner.last_s))
             return core.jobs.accept(job, lambda: core.jobs.files.announce(job, area))
 
     return await in_thread(core, accept)
@@ -125,9 +125,9 @@ def _job_of(
     if isinstance(asked, ByPath):
         path = allowed_path(asked.path, settings.roots)
         with told_without(path.parent):
-            check_size(path, settings.max_job_pixels, path.name)
+            px = check_size(path, settings.max_job_pixels, path.name)
         name = PurePath(asked.path).name
-        return new_job("path", name, options, {"place": asked.path, "aoi": area}, key)
+        return replace(new_job("path", name, options, {"place": asked.path, "aoi": area}, key), px=px)
     if isinstance(asked, ByUrl):
         name = safe_name(unquote(check_url(asked.url, settings.urls)[0].path))
         return new_job("url", name, options, {"place": asked.url, "aoi": area}, key)
@@ -159,7 +159,7 @@ async def one(core: TheCore, job_id: JobId) -> JSONResponse:
     return JSONResponse(await in_thread(core, lambda: core.jobs.document(core.jobs.get(job_id))))
 
 
-@router.delete("/v1/jobs/{job_id}", status_code=204, response_class=Response, responses=documented(404))
+@router.delete("/v1/jobs/{job_id}", status_code=204, response_class=Response, responses=documented(404, 507))
 async def delete(core: TheCore, job_id: JobId) -> Response:
     """Cancel a job that has not ended; remove one that has, with its results."""
     await in_thread(core, lambda: core.jobs.delete(job_id))

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from edge import __version__
-from edge.errors import TankerEdgeError
 from edge.model_card import ModelCard
 from edge.server.core import TheCore
-from edge.server.inline import admit, admit_px, in_thread, request_folder, run
+from edge.server.inline import SCENE, admit, admit_px, in_thread, request_folder, run
 from edge.server.oip import (
     EXTENSIONS,
     HEADER,
@@ -30,7 +29,7 @@ from edge.server.oip import (
 from edge.server.oip_errors import InferenceProblem
 from edge.server.oip_infer import infer_all
 from edge.server.oip_request import take_apart
-from edge.server.problems import HttpError, documented, without_folder
+from edge.server.problems import HttpError, documented
 from edge.server.streams import create, stream_to
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
@@ -173,23 +172,20 @@ async def infer(request: Request, core: TheCore, _: TheModel) -> Response:
     """
     core.admission.check()
     settings = core.settings
-    async with request_folder(core) as (folder, held):
-        body, scene = folder / "body", folder / "scene"
-        try:
-            with create(body) as file:
-                await stream_to(request, file, settings.max_body_bytes, settings.body_timeout_s)
-            asked = await in_thread(core, lambda: take_apart(body, request.headers.get(HEADER), scene))
-            if asked.file:
-                await admit(core, held, asked.file)
-            elif asked.images is not None:
-                number, height, width, _bands = asked.images.shape
-                told = f"the input has {number} x {width:,} x {height:,} pixels"
-                admit_px(core, held, number * width * height, told, "image")
-            timeout_s = (asked.options.timeout or 0) / 1e6 or None
-            found, response = await run(core, request, held, lambda work: infer_all(asked, work), timeout_s)
-        except TankerEdgeError as error:
-            core.metrics.failed(error, "infer")
-            raise without_folder(error, scene) from error
+    async with request_folder(core, "infer") as (folder, held):
+        body = folder / "body"
+        with create(body) as file:
+            await stream_to(request, file, settings.max_body_bytes, settings.body_timeout_s)
+        told = request.headers.get(HEADER)
+        asked = await in_thread(core, lambda: take_apart(body, told, folder / SCENE))
+        if asked.file:
+            await admit(core, held, asked.file)
+        elif asked.images is not None:
+            number, height, width, _bands = asked.images.shape
+            size = f"the input has {number} x {width:,} x {height:,} pixels"
+            admit_px(core, held, number * width * height, size, "image")
+        timeout_s = (asked.options.timeout or 0) / 1e6 or None
+        found, response = await run(core, request, held, lambda work: infer_all(asked, work), timeout_s)
     for document in found.documents:
         core.metrics.counted(document, "infer")
     return response

@@ -18,6 +18,7 @@ from edge.server.job_results import done
 from edge.server.marks import Marks, Review
 from edge.server.problems import HttpError, documented
 from edge.server.pyramid import TILE_PX
+from edge.server.routes_job_results import FAILURES
 from edge.server.routes_jobs import JobId
 from edge.server.streams import batches
 from edge.server.views import Shown
@@ -39,7 +40,10 @@ FRESH = {"Cache-Control": "private, max-age=86400", "Vary": "Authorization"}
 """A job's scene does not change."""
 ASK_AGAIN = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 _REVIEW_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": Marks.model_json_schema()}}}
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{Marks.__name__}"}}},
+    }
 }
 """The body as OpenAPI has it: it is read with a limit, so that FastAPI does not see it."""
 
@@ -62,7 +66,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/v1/jobs/{job_id}/picture", responses=documented(404, 409, 410, 422))
+@router.get("/v1/jobs/{job_id}/picture", responses=documented(*FAILURES))
 async def picture(core: TheCore, job_id: JobId) -> Picture:
     """How the scene of a job can be looked at."""
     pyramid = await core.views.pyramid(await _shown(core, job_id))
@@ -73,7 +77,7 @@ async def picture(core: TheCore, job_id: JobId) -> Picture:
 @router.get(
     "/v1/jobs/{job_id}/tiles/{level}/{x}/{y}.jpg",
     response_class=Response,
-    responses={**documented(404, 409, 410, 422), **_JPEG},
+    responses={**documented(*FAILURES), **_JPEG},
 )
 async def tile(core: TheCore, job_id: JobId, level: int, x: int, y: int, if_none_match: Match = None) -> Response:
     """One tile of the scene of a job; see its `picture`."""
@@ -84,7 +88,7 @@ async def tile(core: TheCore, job_id: JobId, level: int, x: int, y: int, if_none
 @router.get(
     "/v1/jobs/{job_id}/crops/{number}.jpg",
     response_class=Response,
-    responses={**documented(404, 409, 410, 422), **_JPEG},
+    responses={**documented(*FAILURES), **_JPEG},
 )
 async def crop(core: TheCore, job_id: JobId, number: int, if_none_match: Match = None) -> Response:
     """One candidate of a job with its surroundings; header `Crop-Window`: x, y, width, height, px of the scene."""
@@ -99,7 +103,7 @@ async def crop(core: TheCore, job_id: JobId, number: int, if_none_match: Match =
     return _image(cut.jpeg, if_none_match, {"Crop-Window": shows})
 
 
-@router.get("/v1/jobs/{job_id}/candidates", responses=documented(404, 409, 410))
+@router.get("/v1/jobs/{job_id}/candidates", responses=documented(*FAILURES))
 async def candidates(request: Request, core: TheCore, job_id: JobId) -> Response:
     """Boxes of all scores, and the counts at each threshold: what it takes to count anew without the model."""
     job = await _done(core, job_id)
@@ -108,21 +112,20 @@ async def candidates(request: Request, core: TheCore, job_id: JobId) -> Response
     return await in_thread(core, lambda: zipped(request, data, "application/json", ASK_AGAIN))
 
 
-@router.get("/v1/jobs/{job_id}/marks", responses={**documented(404, 409, 410)})
-async def marks(core: TheCore, job_id: JobId, response: Response) -> Review:
+@router.get("/v1/jobs/{job_id}/marks", response_model=Review, responses=documented(*FAILURES))
+async def marks(core: TheCore, job_id: JobId) -> Response:
     """What people say of the boxes of a job."""
     reviewed = await _reviewed(core, job_id)
-    review, response.headers["ETag"] = await in_thread(core, lambda: reviews.load(reviewed))
-    response.headers.update(ASK_AGAIN)
-    return review
+    return await in_thread(core, lambda: _review(*reviews.load(reviewed), ASK_AGAIN))
 
 
 @router.put(
     "/v1/jobs/{job_id}/marks",
-    responses=documented(404, 408, 409, 410, 412, 413, 415, 422, 507),
+    response_model=Review,
+    responses=documented(*FAILURES, 408, 412, 415),
     openapi_extra=_REVIEW_BODY,
 )
-async def mark(request: Request, core: TheCore, job_id: JobId, response: Response, if_match: Match = None) -> Review:
+async def mark(request: Request, core: TheCore, job_id: JobId, if_match: Match = None) -> Response:
     """Say what is right, wrong and missing: all of it, in place of what was said before.
 
     Send the entity tag that you got as `If-Match`: where somebody else was quicker, the answer is 412, nothing is lost.
@@ -131,17 +134,20 @@ async def mark(request: Request, core: TheCore, job_id: JobId, response: Respons
     parts = [part async for part in batches(request, MOST_MARKS_BYTES, core.settings.body_timeout_s)]
     sent = await in_thread(core, lambda: _parsed(b"".join(parts)))
     folder = core.settings.state / "reviews"
-    saved = await in_thread(core, lambda: reviews.save(reviewed, sent, if_match, folder))
-    review, response.headers["ETag"] = saved
-    return review
+    return await in_thread(core, lambda: _review(*reviews.save(reviewed, sent, if_match, folder)))
 
 
-@router.get("/v1/jobs/{job_id}/labels", response_class=PlainTextResponse, responses=documented(404, 409, 410))
+@router.get("/v1/jobs/{job_id}/labels", response_class=PlainTextResponse, responses=documented(*FAILURES))
 async def labels(core: TheCore, job_id: JobId) -> PlainTextResponse:
     """The marks of a job as YOLO-OBB labels."""
     reviewed = await _reviewed(core, job_id)
-    text = await in_thread(core, lambda: reviews.labels(reviews.load(reviewed)[0], reviewed))
+    text = await in_thread(core, lambda: reviews.labels_of(reviewed))
     return PlainTextResponse(text, headers={"Content-Disposition": "attachment; filename=labels.txt", **ASK_AGAIN})
+
+
+def _review(text: str, tag: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A review as it is kept: it may have 200,000 marks, which FastAPI would write anew on the event loop."""
+    return Response(text, media_type="application/json", headers={"ETag": tag, **(headers or {})})
 
 
 def _image(jpeg: bytes, known: str | None, more: Mapping[str, str] | None = None) -> Response:
@@ -176,13 +182,15 @@ async def _shown(core: Core, job_id: str) -> Shown:
     """The scene of a job, which may still be counted.
 
     Raises:
-        HttpError: 404; 409, it is still being received; 410, it or its job has gone.
+        HttpError: 404; 409, it is still being received or fetched; 410, it or its job has gone.
     """
     job = await in_thread(core, lambda: core.jobs.get(job_id))
     if job.state == "receiving":
         raise HttpError(409, "the scene is still being received", f"see /v1/jobs/{job_id}")
     options = job.count_options.reading(core.settings.max_decoded_pixels)
     path = await in_thread(core, lambda: _scene(core, job))
+    if path is None and job.source == "url" and job.state in {"waiting", "running"}:
+        raise HttpError(409, "the scene has not been fetched yet", f"see /v1/jobs/{job_id}", subject=job.scene)
     if path is None:
         raise HttpError(410, "the scene is no longer there", "count it again", subject=job.scene)
     return Shown(job.id, path, options, core.jobs.folder(job.id))
@@ -191,8 +199,9 @@ async def _shown(core: Core, job_id: str) -> Shown:
 def _scene(core: Core, job: Job) -> Path | None:
     """Where the scene of a job lies; None where it is no longer. Who asks now need not be who named its path."""
     try:
-        return core.jobs.scene_path(job)
-    except HttpError:
+        path = core.jobs.scene_path(job)
+        return path if path.is_file() else None
+    except (HttpError, OSError):
         return None
 
 

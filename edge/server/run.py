@@ -13,27 +13,25 @@ import os
 import signal
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from edge import __version__
-from edge.errors import TankerEdgeError
-from edge.golden import verify
 from edge.server.app import create_app
-from edge.server.core import PATIENCE, Core
+from edge.server.core import Core
 from edge.server.listen import listen
 from edge.server.notify import Notify
-from edge.server.protocol import Protocol
+from edge.server.protocol import Protocol, allow_many_files
+from edge.server.reload import aside, reload, verify_patiently
 from edge.server.served import Served
 from edge.server.state import held
 from edge.server.tracing import trace
-from edge.workers import be_patient
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Generator
+    from concurrent.futures import Future
 
     from fastapi import FastAPI
 
@@ -70,23 +68,21 @@ def serve(settings: Settings, load: Callable[[], Detector]) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         LOG.warning("runs_as_root", extra={"fields": {"mend": "run it as a plain user"}})
+    allow_many_files()
     with held(settings.state), contextlib.closing(listen(settings.host, settings.port)) as bound:
-        core = Core(settings, Served(load, _verify_patiently))
+        core = Core(settings, Served(load, verify_patiently))
         app = create_app(core)
         end_tracing = trace(app, core)
+        run = Run(app, bound, Notify.from_environment())
         try:
-            Run(app, bound, Notify.from_environment()).go()
+            run.go()
         finally:
             core.close()
             end_tracing()
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             LOG.info("ended")
-
-
-def _verify_patiently(detector: Detector) -> list[str]:
-    """Replay the golden answers of a model that is to take the place of another, behind what clients wait for."""
-    with ThreadPoolExecutor(1, "verify", be_patient, (PATIENCE,)) as one:
-        return one.submit(verify, detector).result()
+    if run.reloading:  # the interpreter's end would pull the runtime from under a thread that is loading a model
+        os._exit(0)
 
 
 class Run(uvicorn.Server):
@@ -115,6 +111,7 @@ class Run(uvicorn.Server):
         self._ending: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._reload_asked = asyncio.Event()
+        self._reload: Future[None] | None = None
 
     def go(self) -> None:
         """Serve until a signal ends it."""
@@ -122,6 +119,11 @@ class Run(uvicorn.Server):
         if not self.started:
             message = "the application did not start"
             raise RuntimeError(message)
+
+    @property
+    def reloading(self) -> bool:
+        """Another model is being loaded or tried."""
+        return self._reload is not None and not self._reload.done()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -189,25 +191,13 @@ class Run(uvicorn.Server):
 
     async def _reload_when_asked(self) -> None:
         """Load the model again at each SIGHUP; several that come meanwhile are one."""
-        with ThreadPoolExecutor(1, "reload") as one:
-            while True:
-                await self._reload_asked.wait()
-                self._reload_asked.clear()
-                self._notify.reloading()
-                await asyncio.get_running_loop().run_in_executor(one, self._reload)
-                self._notify.ready()
-
-    def _reload(self) -> None:
-        """Load the model again; the old one goes on where that fails."""
-        try:
-            now = self._core.served.swap().detector
-        except TankerEdgeError as error:
-            LOG.error("model_refused", extra={"fields": {"error": str(error)}})  # noqa: TRY400 - told in its own words
-        except Exception:
-            LOG.exception("model_refused")
-        else:
-            facts = {"model": now.card.name, "model_version": now.card.version, "sha256": now.card.sha256}
-            LOG.info("model_swapped", extra={"fields": {**facts, "provider": now.provider}})
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            self._notify.reloading()
+            self._reload = aside("reload", lambda: reload(self._core.served))
+            await asyncio.wrap_future(self._reload)
+            self._notify.ready()
 
     async def _stay_alive(self) -> None:
         """Tell the watchdog, as long as the event loop answers."""

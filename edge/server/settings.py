@@ -46,9 +46,8 @@ class Settings:
     """Of a job's scene."""
     max_request_pixels: int = 20_000_000
     """Largest scene that is counted in the request; larger ones are jobs."""
-    max_inflight_pixels: int = 40_000_000
-    """Px of all scenes that are being counted in requests, or wait for that; beyond it the answer is 503. Some 5 s of
-    work for two cores: who is let in does not wait much longer."""
+    max_inflight_pixels: int = 30_000_000
+    """Px of all scenes that are being counted in requests, or wait for that, from which on the answer is 503."""
     max_job_pixels: int = 4_000_000_000
     """Largest scene of a job."""
     max_decoded_pixels: int = 400_000_000

@@ -1,13 +1,14 @@
 """What every answer has: headers that keep browsers from misusing it, and an end that leaves no body half read.
 
 A request that is answered before its body has been read (refused, mostly) leaves the rest of it on the connection. A
-short rest is read and thrown away; a long one is not: the connection is closed. It stays open for a moment after the
-answer, because a client that is still sending would otherwise be cut off before it has read it.
+short rest is read and thrown away; after a long one the connection is closed. It stays open for a while after the
+answer, in which the rest is thrown away: a client that is cut off while it sends may never read why.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,8 @@ DATA = ("/v1", "/v2", "/metrics")
 """Paths whose answers no cache may keep, unless the route says otherwise."""
 SMALL_BYTES, SMALL_S = 256 * 2**10, 0.25
 """A rest of a body that is read, so that the connection can go on."""
-LINGER_BYTES, LINGER_S = 8 * 2**20, 1.0
-"""How much more is taken from a client that is still sending, after it was answered."""
+LINGER_S, SILENCE_S = 5.0, 1.0
+"""How long a client may still send after it was answered, if it goes on without such a pause; as much as it likes."""
 
 
 class Shield:
@@ -54,11 +55,11 @@ class Shield:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await body.skip(SMALL_BYTES, SMALL_S)
+                await body.skip(SMALL_S, SMALL_BYTES)
                 _head(scope, message, close=not body.ended)
             elif message["type"] == "http.response.body" and not message.get("more_body") and not body.ended:
                 await send({**message, "more_body": True})
-                await body.skip(LINGER_BYTES, LINGER_S)
+                await body.skip(LINGER_S)
                 message = {"type": "http.response.body", "body": b""}
             await send(message)
 
@@ -90,14 +91,14 @@ class _Body:
             self._left -= len(message.get("body", b""))
         return message
 
-    async def skip(self, most_bytes: int, most_s: float) -> None:
-        """Read the rest and forget it, if it is not more than that and comes within that time, s."""
+    async def skip(self, most_s: float, most_bytes: float = math.inf) -> None:
+        """Read the rest and forget it, if it is not more than that, for so long, s, or until nothing comes."""
         if self._waits or (self._left or 0) > most_bytes:
             return
         end = time.monotonic() + most_s
         while not self.ended and most_bytes >= 0:
             try:
-                message = await asyncio.wait_for(self.receive(), end - time.monotonic())
+                message = await asyncio.wait_for(self.receive(), min(end - time.monotonic(), SILENCE_S))
             except asyncio.TimeoutError:
                 return
             most_bytes -= len(message.get("body", b""))

@@ -18,8 +18,8 @@ import numpy as np
 from edge.errors import StoppedError, TankerEdgeError
 from edge.geometry import Window
 from edge.scene import scene_size
-from edge.server.open_scenes import OpenScenes
-from edge.server.problems import HttpError, without_folder
+from edge.server.open_scenes import IDLE_S, OpenScenes
+from edge.server.problems import HttpError, stopping, without_folder
 from edge.server.pyramid import Pyramid, encode, pack, read, unpack
 from edge.workers import be_patient
 from edge.write.atomic import write_bytes
@@ -69,22 +69,24 @@ class Crop(NamedTuple):
 class Views:
     """Reads what people look at; its coroutines belong to one event loop."""
 
-    def __init__(self, nice: int, stop: threading.Event) -> None:
+    def __init__(self, nice: int, stop: threading.Event, idle_s: float = IDLE_S) -> None:
         """Start nothing yet.
 
         Args:
             nice: how far its threads yield to others, 0 to 19.
             stop: set when what runs must end.
+            idle_s: a scene that nobody has looked at for so long is closed.
         """
         self._pool = ThreadPoolExecutor(THREADS, "view", be_patient, (nice,))
-        self._scenes = OpenScenes()
+        self._scenes = OpenScenes(idle_s=idle_s)
         self._stop = stop
         self._lock = threading.Lock()
         self._packing: dict[str, Future[None]] = {}
         """Coarse tiles that are being made, by job: each once, however many ask."""
         self._pyramids: dict[str, Pyramid] = {}
         """By job: to learn the size of a JPEG is to walk through its file."""
-        self._idle: asyncio.TimerHandle | None = None
+        self._tidying: asyncio.TimerHandle | None = None
+        """Will look for scenes to close; there is one while scenes are open."""
 
     async def pyramid(self, shown: Shown) -> Pyramid:
         """The levels of a scene, by what its file says of itself.
@@ -143,11 +145,27 @@ class Views:
 
     async def _run(self, shown: Shown, call: Callable[[], T]) -> T:
         """Run a call in a thread of the views, with what goes wrong in the client's words."""
-        loop = asyncio.get_running_loop()
-        if self._idle:
-            self._idle.cancel()
-        self._idle = loop.call_later(self._scenes.idle_s, self._scenes.tidy)
-        return await loop.run_in_executor(self._pool, _told, shown, call)
+        if self._tidying is None:
+            self._tidy_in(self._scenes.idle_s)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _told, shown, call)
+
+    def _tidy_in(self, after_s: float) -> None:
+        self._tidying = asyncio.get_running_loop().call_later(after_s, self._tidy)
+
+    def _tidy(self) -> None:
+        """Close scenes that nobody looks at, in a thread: to let go of much memory takes time."""
+        self._tidying = None
+        try:
+            tidied = asyncio.get_running_loop().run_in_executor(self._pool, self._scenes.tidy)
+        except RuntimeError:  # closed
+            return
+        tidied.add_done_callback(self._tidied)
+
+    def _tidied(self, tidied: asyncio.Future[float | None]) -> None:
+        """Come again while scenes are open."""
+        again_s = None if tidied.cancelled() else tidied.result()
+        if again_s is not None and self._tidying is None:
+            self._tidy_in(again_s)
 
     def _fine(self, shown: Shown, window: Window, down: int) -> bytes:
         with self._scenes.use(shown.job, shown.path, shown.options) as scene:
@@ -197,7 +215,7 @@ def _told(shown: Shown, call: Callable[[], T]) -> T:
     try:
         return call()
     except StoppedError:
-        raise HttpError(503, "the server is stopping", "try again", headers={"Retry-After": "5"}) from None
+        raise stopping() from None
     except (TankerEdgeError, OSError) as error:
         if shown.path.is_file() and shown.folder.is_dir():
             if isinstance(error, TankerEdgeError):

@@ -6,8 +6,11 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tests.attack.bombs import MIB, SIDE, bmp, chunk, deflated, gif, jpeg, png, tiff, webp
 from tests.attack.registry import attack
+from tests.scene_files import HARBOUR, write_tiff
 from tests.toy_model import scene_file
 from tests.wire import FORM, Answer, form
 
@@ -173,14 +176,24 @@ def areas_that_are_absurd(target: Target) -> Iterable[Answer]:
         )
 
 
-@attack(200, 422)
+@attack(422)
 def areas_that_are_long_to_look_at(target: Target) -> Iterable[Answer]:
-    """Areas of 100,000 corners and of 10,000 rings within 4 MB: they must not hold the server up."""
-    zigzag = ",".join(f"[{n % 160},{(n * 7919) % 96}]" for n in range(100_000))
-    rings = ",".join(f"[[{n % 99},0],[{n % 99 + 1},0],[{n % 99},{n % 90}],[{n % 99},0]]" for n in range(10_000))
-    for coordinates in (f"[[{zigzag},[0,0]]]", f"[{rings}]"):
-        area = f'{{"type":"Polygon","coordinates":{coordinates}}}'.encode()
-        yield target.ask("POST", "/v1/count", FORM, body=form(("name=scene", _scene(target)), ("name=aoi", area)))
+    """Areas of 180,000 corners, 20,000 rings or polygons, edges round the earth, all within 4 MB."""
+    zigzag = ",".join(f"[{n % 160},{(n * 7919) % 96}]" for n in range(180_000))
+    ring = "[[{0},0],[{1},0],[{0},90],[{0},0]]"
+    rings = [ring.format(n % 99, n % 99 + 1) for n in range(20_000)]
+    far = ",".join(f"[{360 * (n % 2) - 180},{n / 2000}]" for n in range(100_000))
+    shapes = (
+        ("Polygon", f"[[{zigzag},[0,0]]]"), ("Polygon", f"[{','.join(rings)}]"), ("Polygon", f"[[{far},[-180,0]]]"),
+        ("MultiPolygon", f"[{','.join(f'[{each}]' for each in rings)}]"),
+    )  # fmt: skip
+    earth = write_tiff(
+        target.folder / "own.tif", np.zeros((1, 64, 64), np.uint8), crs="EPSG:32610", transform=HARBOUR
+    ).read_bytes()
+    for kind, coordinates in shapes:
+        area = f'{{"type":"{kind}","coordinates":{coordinates}}}'.encode()
+        for scene in (_scene(target), earth):
+            yield target.ask("POST", "/v1/count", FORM, body=form(("name=scene", scene), ("name=aoi", area)))
 
 
 @attack(200, 400, 422)

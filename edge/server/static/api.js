@@ -72,9 +72,15 @@ export const get = async (path, options) => (await send(path, options)).json();
 /** Wait; ends early when the network comes back or the signal says so. */
 export function pause(s, signal) {
   return new Promise((resolve, reject) => {
-    const done = () => { clearTimeout(timer); removeEventListener("online", done); resolve(); };
+    const end = (settle) => () => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      signal.removeEventListener("abort", stop);
+      settle(signal.reason);
+    };
+    const [done, stop] = [end(resolve), end(reject)];
     const timer = setTimeout(done, s * 1000);
     addEventListener("online", done);
-    signal?.addEventListener("abort", () => { clearTimeout(timer); removeEventListener("online", done); reject(signal.reason); }, { once: true });
+    signal.addEventListener("abort", stop);
   });
 }

@@ -2,7 +2,6 @@
 
 import { askWith } from "./api.js";
 import { $, clearProblem, showProblem } from "./dom.js";
-import { ended } from "./events.js";
 import * as progress from "./progress.js";
 import { Result } from "./result.js";
 import * as start from "./start.js";

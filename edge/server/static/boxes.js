@@ -101,8 +101,8 @@ export class Boxes {
     this.sketched?.remove();
     const d = corners ? outline(corners) : points.length > 1 ? line(...points) : "";
     const dots = points.map((point) => line(point, [point[0], point[1] + 0.01])).join("");
-    this.sketched = d || dots ? svg("g", { class: "sketch" }, svg("path", { class: "halo", d }), svg("path", { class: "line", d }),
-      svg("path", { class: "dots", d: dots })) : null;
+    const paths = [["halo", d], ["line", d], ["dots", dots]].map(([name, way]) => svg("path", { class: name, d: way }));
+    this.sketched = dots ? svg("g", { class: "sketch" }, ...paths) : null;
     if (this.sketched) this.scaled.append(this.sketched);
   }
 

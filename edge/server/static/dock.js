@@ -44,13 +44,16 @@ export function showReview(review, checked, expected) {
   $("searched").checked = review.searched;
   const left = expected - checked;
   const missing = [left ? `${number(left)} boxes are not checked` : "", review.searched ? "" : "the tick above is not set"].filter(Boolean);
-  $("complete").textContent = missing.length ? `Not learned from yet: ${missing.join(", and ")}.` : "Complete: this picture goes into the training set.";
+  $("complete").textContent = missing.length
+    ? `Not learned from yet: ${missing.join(", and ")}.`
+    : "Complete: this picture goes into the training set.";
   if (told(review)) showProblem(told(review));
 }
 
 /** Vessels that were added by hand. */
 export function showMissing(review, onShow, onRemove) {
+  const button = (text, label, click) => el("button", { type: "button", class: "small", "aria-label": label, text, on: { click } });
   $("missing-list").replaceChildren(...review.missing.map((missing, i) => el("li", {},
-    el("button", { type: "button", class: "small", text: `Added ${i + 1}: ${KIND_NAMES[missing.kind]}`, on: { click: () => onShow(missing) } }),
-    el("button", { type: "button", class: "small", "aria-label": `Remove added vessel ${i + 1}`, text: "Remove", on: { click: () => onRemove(missing) } }))));
+    button(`Added ${i + 1}: ${KIND_NAMES[missing.kind]}`, null, () => onShow(missing)),
+    button("Remove", `Remove added vessel ${i + 1}`, () => onRemove(missing)))));
 }

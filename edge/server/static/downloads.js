@@ -15,7 +15,8 @@ const FILES = [
 
 /** A button a file. */
 export function downloadButtons(job, georeferenced) {
-  $("download-buttons").replaceChildren(...FILES.filter(([, suffix]) => georeferenced || suffix !== "geojson").map(([name, suffix, path]) => {
+  const possible = FILES.filter(([, suffix]) => georeferenced || suffix !== "geojson");
+  $("download-buttons").replaceChildren(...possible.map(([name, suffix, path]) => {
     const button = el("button", { type: "button", class: "small", "data-format": suffix, text: name });
     button.addEventListener("click", () => save(button, path(job), `${stem(job.scene)}.${suffix}`));
     return button;

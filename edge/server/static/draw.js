@@ -8,7 +8,7 @@ const STEPS = [
 const LEAST_PX = 2;
 
 /** Corners of a box, clockwise from the bow-left, out of bow, stern and a point at one side; null where it is flat. */
-export function boxOf(bow, stern, side) {
+function boxOf(bow, stern, side) {
   const [dx, dy] = [bow[0] - stern[0], bow[1] - stern[1]];
   const length = Math.hypot(dx, dy);
   if (length < LEAST_PX) return null;

@@ -6,7 +6,10 @@ import { $, announce, clearProblem, problemBox, showProblem } from "./dom.js";
 import { bytes, number } from "./format.js";
 import { sendParts, upload } from "./upload.js";
 
-const STATES = { receiving: "Sending", waiting: "Waiting for its turn", running: "Counting", done: "Done", failed: "Not counted", cancelled: "Cancelled" };
+const STATES = {
+  receiving: "Sending", waiting: "Waiting for its turn", running: "Counting", done: "Done", failed: "Not counted",
+  cancelled: "Cancelled",
+};
 
 let told = "";
 
@@ -87,7 +90,8 @@ function step(job) {
   show(STATES[job.state], job.scene);
   const { done, planned } = job.progress;
   bar(done, job.state === "running" ? planned : 0);
-  const texts = { waiting: "Scenes are counted one after the other.", running: planned ? `${number(done)} of ${number(planned)} tiles` : "Opening the scene" };
+  const tiles = planned ? `${number(done)} of ${number(planned)} tiles` : "Opening the scene";
+  const texts = { waiting: "Scenes are counted one after the other.", running: tiles };
   $("progress-text").textContent = texts[job.state] ?? "";
   aloud(STATES[job.state], planned ? done / planned : 0);
 }

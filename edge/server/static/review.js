@@ -2,8 +2,9 @@
 
 import { Problem, send } from "./api.js";
 
-const SAVE_AFTER_MS = 400;
+const SAVE_AFTER_MS = 200;
 const MOST_TRIES = 4;
+const MOST_KEPT_ALIVE = 60_000; // bytes; browsers refuse more
 
 export class Review extends EventTarget {
   static async open(job) {
@@ -96,7 +97,9 @@ export class Review extends EventTarget {
       this.tell("saving");
       try {
         const headers = { "Content-Type": "application/json", "If-Match": this.tag };
-        const response = await send(this.path, { method: "PUT", headers, body: this.text(), keepalive: this.text().length < 6e4 });
+        const body = this.text();
+        const keepalive = body.length < MOST_KEPT_ALIVE; // so that it arrives even where the page is being left
+        const response = await send(this.path, { method: "PUT", headers, body, keepalive });
         this.tag = response.headers.get("ETag");
         this.complete = (await response.json()).complete;
         this.unsaved.splice(0, sent);

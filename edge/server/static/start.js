@@ -7,7 +7,7 @@ import { ago, between, bytes, clock, counted, number } from "./format.js";
 
 const LOOK_AGAIN_MS = 4000;
 const MOST = 100;
-const STATES = { receiving: "being sent", waiting: "waiting", running: "counting", done: "done", failed: "failed", cancelled: "cancelled" };
+const STATES = { receiving: "being sent", waiting: "waiting", running: "counting", failed: "failed", cancelled: "cancelled" };
 
 let timer = null;
 let chosen = null;
@@ -21,7 +21,8 @@ export function setUp(onSend) {
   }
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => { event.preventDefault(); choose(event.dataTransfer.files[0]); });
-  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault()); // beside it: do not leave the page
+  // Dropped beside it, a file must not take the place of the page.
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
   $("send").addEventListener("submit", (event) => {
     event.preventDefault();
     if (!chosen) { $("file").click(); return; }
@@ -89,10 +90,14 @@ function show(jobs) {
   if (held) $("jobs").querySelector(`a[href="${CSS.escape(held)}"]`)?.focus();
 }
 
+const found = ({ counts, interval }) => (
+  `${counted(counts.tanker, "tanker")} (${between(interval.tanker)}), ${counted(counts.vessel, "vessel")} in all`
+);
+
 function row(job) {
   const { done, planned } = job.progress;
   let words = "";
-  if (job.state === "done") words = `${counted(job.counts.tanker, "tanker")} (${between(job.interval.tanker)}), ${counted(job.counts.vessel, "vessel")} in all`;
+  if (job.state === "done") words = found(job);
   else if (job.state === "running") words = planned ? `${number(done)} of ${number(planned)} tiles` : "being opened";
   else if (job.state === "failed") words = job.error?.detail ?? "";
   const state = job.state === "done" ? [] : [el("span", { class: `tag ${job.state}`, text: STATES[job.state] })];

@@ -16,12 +16,30 @@ export function showCounts({ counts, interval }) {
   }
 }
 
+/** At which threshold they are counted, and how to get back to the one of the count. */
+export function showThreshold(counting, threshold, whose) {
+  const digits = (value) => String(Number(value.toFixed(4)));
+  const { asked, near } = counting;
+  const { counts } = counting.at(threshold);
+  const same = Math.abs(threshold - asked) < 1e-6;
+  const close = counting.shown(threshold).filter((row) => row.score < threshold + near).length;
+  const basis = same ? `${whose[0].toUpperCase()}${whose.slice(1)}: from this score on, a box counts.` : "Counted anew at this threshold.";
+  const words = `${digits(threshold)}: ${counted(counts.tanker, "tanker")}, ${counted(counts.vessel, "vessel")}`;
+  $("threshold").value = threshold;
+  $("threshold").setAttribute("aria-valuetext", words);
+  $("threshold-value").textContent = digits(threshold);
+  $("threshold-hint").textContent = close ? `${basis} ${number(close)} near it, dashed.` : basis;
+  $("threshold-back").textContent = `Back to ${digits(asked)}, ${whose}`;
+  $("threshold-back").classList.toggle("gone", same);
+}
+
 /** Buttons that show and hide the kinds, with how many there are of each. */
 export function kindButtons(shown, onChange) {
   const names = { tanker: "Tankers", other: "Other", unknown: "Unknown" };
   $("kinds").replaceChildren(...KINDS.map((kind) => {
-    const button = el("button", { type: "button", id: `kind-${kind}`, class: "kind-button", "aria-pressed": true, title: `Show or hide: ${KIND_NAMES[kind]}` },
-      swatch(kind), el("span", { text: names[kind] }), el("span", { class: "n" }));
+    const title = `Show or hide: ${KIND_NAMES[kind]}`;
+    const attributes = { type: "button", id: `kind-${kind}`, class: "kind-button", "aria-pressed": true, title };
+    const button = el("button", attributes, swatch(kind), el("span", { text: names[kind] }), el("span", { class: "n" }));
     button.addEventListener("click", () => {
       if (shown.has(kind)) shown.delete(kind);
       else shown.add(kind);
@@ -36,7 +54,10 @@ export function kindButtons(shown, onChange) {
 export function showTrust(document) {
   const { model, settings, tiles } = document;
   const gsd = document.gsd_m ? `${Number(document.gsd_m.toPrecision(3))} m/px` : "GSD not known";
-  const parts = [`Coverage ${percent(document.coverage)}`, gsd, `${model.name} ${model.version}`, model.sha256.slice(0, 8), seconds(document.seconds.total)];
+  const parts = [
+    `Coverage ${percent(document.coverage)}`, gsd, `${model.name} ${model.version}`, model.sha256.slice(0, 8),
+    seconds(document.seconds.total),
+  ];
   $("trust").replaceChildren(...parts.map((text) => el("span", { text })));
   const facts = [
     ["Coverage", `${percent(document.coverage)} of the area asked for`],
@@ -60,7 +81,7 @@ export function showAlerts(document) {
   if (tiles.failed) {
     boxes.push(el("div", { class: "notice danger" },
       el("strong", { text: `${number(tiles.failed)} of ${number(tiles.planned)} tiles failed` }),
-      el("p", { text: `${percent(1 - coverage)} of the area was not looked at. Vessels there are not in the count: it is no zero.` })));
+      el("p", { text: `${percent(1 - coverage)} of the area was not looked at. Vessels there are not counted: it is no zero.` })));
   } else if (coverage < 1) {
     boxes.push(el("div", { class: "notice warn" },
       el("strong", { text: `Only ${percent(coverage)} of the area was seen` }),

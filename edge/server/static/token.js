@@ -25,7 +25,9 @@ export function askToken(refused) {
     const leave = () => {
       stop.abort();
       if (dialog.open) dialog.close();
-      reject(new Problem({ title: "A token is needed", status: 401, detail: "without it this server answers nothing", mend: "get it from the server's operator, then load this page again" }));
+      const detail = "without it this server answers nothing";
+      const mend = "get it from the server's operator, then load this page again";
+      reject(new Problem({ title: "A token is needed", status: 401, detail, mend }));
     };
     $("token-cancel").addEventListener("click", leave, { signal });
     dialog.addEventListener("cancel", leave, { signal });

@@ -2,7 +2,7 @@
 
 import { authorization, noConnection, pause, problemOf, renewToken, send, token } from "./api.js";
 
-export const PART_BYTES = 8 * 2 ** 20;
+const PART_BYTES = 8 * 2 ** 20;
 const LONGEST_PAUSE_S = 30;
 
 /** A job for a file; `on` has `progress(sent, size)`, `waiting(seconds, problem)` and `job(document)`. */

@@ -48,7 +48,7 @@ export class View {
     return new View(host, picture, on);
   }
 
-  /** `on` has select(x, y, slack), press(x, y), drag(x, y), drop(x, y), click(x, y) and move(x, y), px of the scene. */
+  /** `on` has select(x, y, slack), press, drag, drop, click and move(x, y), px of the scene; and failed(why). */
   constructor(host, picture, on) {
     this.host = host;
     this.picture = picture;
@@ -79,6 +79,9 @@ export class View {
     this.cross = svg("svg", { class: "cross", viewBox: "-20 -20 40 40", "aria-hidden": true },
       svg("path", { d: "M-20 0H-5M5 0H20M0-20V-5M0 5V20" }));
     host.append(this.cross);
+    host.classList.add("loading");
+    this.osd.addOnceHandler("tile-loaded", () => host.classList.remove("loading"));
+    this.osd.addOnceHandler("tile-load-failed", (event) => on.failed(event.message));
     this.listen();
   }
 
@@ -89,7 +92,7 @@ export class View {
     osd.addHandler("resize", () => this.draw());
     const at = (event) => this.toScene(event.position);
     osd.addHandler("canvas-click", (event) => {
-      if (!event.quick) return;
+      if (!event.quick || !osd.world.getItemAt(0)) return;
       const [x, y] = at(event);
       if (this.drawing) this.on.click(x, y);
       else this.on.select(x, y, 6 / this.scale);
@@ -111,9 +114,10 @@ export class View {
     osd.addHandler("canvas-key", (event) => { if (/^[a-z]$/i.test(event.originalEvent.key)) event.preventDefaultAction = true; });
     osd.addHandler("canvas-double-click", (event) => { if (this.drawing) event.preventDefaultAction = true; });
     this.host.addEventListener("pointermove", (event) => {
+      if (!this.drawing) return;
       const box = this.host.getBoundingClientRect();
       const [x, y] = this.toScene({ x: event.clientX - box.left, y: event.clientY - box.top });
-      if (this.drawing) this.on.move(x, y);
+      this.on.move(x, y);
     });
   }
 
