@@ -155,7 +155,8 @@ def test_crops_go_in_bounded_batches_in_all_views_along_the_vessel(port: Scene) 
     network = _Told([0.9] * 35)
     told = KindTeller(network, CARD).tell(port, _row(35))  # type: ignore[arg-type]
     assert (told.kind == Kind.TANKER).all()
-    assert [len(b) for b in network.batches] == [*[VIEWS * CHIPS_AT_ONCE] * (35 // CHIPS_AT_ONCE), VIEWS * (35 % CHIPS_AT_ONCE)]
+    whole, rest = divmod(35, CHIPS_AT_ONCE)
+    assert [len(b) for b in network.batches] == [*[VIEWS * CHIPS_AT_ONCE] * whole, VIEWS * rest]
     plain, turned, one, other = network.batches[0].reshape(VIEWS, CHIPS_AT_ONCE, 16, 48, 3)
     assert np.array_equal(turned, plain[:, ::-1, ::-1])
     assert np.array_equal(one, plain[:, ::-1])
