@@ -212,7 +212,7 @@ def _step(crs: CRS) -> float:
 def _pieces(ring: Floats, step: float) -> NDArray[np.intp]:
     """Into how many pieces each edge of a ring (n, 2) is cut."""
     lengths = np.hypot(*(np.roll(ring, -1, axis=0) - ring).T)
-    return np.clip(np.ceil(lengths / step), 1, _MOST_PIECES).astype(np.intp)
+    return np.asarray(np.clip(np.ceil(lengths / step), 1, _MOST_PIECES), np.intp)
 
 
 def _extent(scene: Scene) -> str:

@@ -222,7 +222,7 @@ def test_a_byte_now_and_then_is_not_enough(live: tuple[int, Taken]) -> None:
 
     begun = time.monotonic()
     _refused(ask(live[0], drip(), "POST"), 408, "less than 16,384 bytes/s")
-    assert time.monotonic() - begun < 10 * SILENCE_S
+    assert time.monotonic() - begun < 15  # it would take 20 s to send it all
 
 
 def test_a_client_that_leaves_leaves_what_it_had_sent(live: tuple[int, Taken]) -> None:

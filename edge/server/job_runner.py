@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.errors import OutputError, TankerEdgeError
+from edge.server.job_run import Run, problem_of
 from edge.server.job_scene import fetch_scene, open_job, told_without
-from edge.server.problems import HttpError, problem
+from edge.server.problems import HttpError
 from edge.server.scoring import candidates, score_open
 from edge.workers import be_patient
 
@@ -34,20 +34,6 @@ IDLE_S = 0.5
 """How often to look for work, s, where nobody calls."""
 AGAIN_S = 1.0
 """After which to try again where the ledger cannot be written, s."""
-
-
-@dataclass(slots=True)
-class Run:
-    """A job that is being run."""
-
-    id: str
-    stop: threading.Event = field(default_factory=threading.Event)
-    progress: tuple[int, int] = (0, 0)
-    """Tiles done and planned; replaced as a whole, so that any thread may look."""
-
-    def on_tile(self, done: int, planned: int) -> None:
-        """Take note of a tile; see `scan`."""
-        self.progress = (done, planned)
 
 
 class Runner:
@@ -199,10 +185,3 @@ class Runner:
                 LOG.exception("ledger_not_written")
                 if self._core.life.stopping.wait(AGAIN_S):
                     raise
-
-
-def problem_of(error: Exception) -> dict[str, Any]:
-    """Why a job failed, as its document says it."""
-    if not isinstance(error, (TankerEdgeError, HttpError)):
-        error = HttpError(500, "the server failed while it counted this scene", "tell its operator; the log says more")
-    return problem(error).model_dump(exclude_none=True)

@@ -7,24 +7,22 @@ MOVES: of two that want to end the same job, one succeeds and the other is told 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import OutputError
 from edge.server.job_ledger import connect
 from edge.server.job_record import ENDED, MOVES, Job, State
+from edge.server.job_row import COLUMNS, job_of, plain, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COLUMNS = tuple(field.name for field in fields(Job))
-_JSON = frozenset({"options", "error", "counts", "interval"})
 _ALIVE = "removed IS NULL"
 _BARE = {"place": None, "error": None, "counts": None, "interval": None}
 """What the row of a removed job no longer tells."""
@@ -59,7 +57,7 @@ class JobStore:
             if known:
                 return known, False
             marks = ", ".join("?" * len(COLUMNS))
-            database.execute(f"INSERT INTO jobs ({', '.join(COLUMNS)}) VALUES ({marks})", _row(job))  # noqa: S608
+            database.execute(f"INSERT INTO jobs ({', '.join(COLUMNS)}) VALUES ({marks})", row_of(job))  # noqa: S608
             return job, True
 
     def get(self, job_id: str) -> Job | None:
@@ -161,7 +159,7 @@ class JobStore:
         settings = ", ".join(f"{name} = ?" for name in changes)
         marks = ", ".join("?" * len(states))
         command = f"UPDATE jobs SET {settings} WHERE id = ? AND {_ALIVE} AND state IN ({marks})"  # noqa: S608
-        values = [_plain(name, value) for name, value in changes.items()]
+        values = [plain(name, value) for name, value in changes.items()]
         with self._changing() as database:
             changed = database.execute(command, (*values, job_id, *states)).rowcount == 1
             if changed:
@@ -194,18 +192,4 @@ class JobStore:
     def _all(self, where: str, *values: object) -> list[Job]:
         """Jobs that a condition selects."""
         command = f"SELECT {', '.join(COLUMNS)} FROM jobs WHERE {where}"  # noqa: S608 - of this file's words
-        return [_job(row) for row in self._database.execute(command, values).fetchall()]
-
-
-def _plain(name: str, value: object) -> object:
-    """A field as SQLite holds it."""
-    return json.dumps(value) if name in _JSON and value is not None else value
-
-
-def _row(job: Job) -> list[object]:
-    return [_plain(name, getattr(job, name)) for name in COLUMNS]
-
-
-def _job(row: tuple[Any, ...]) -> Job:
-    cells = dict(zip(COLUMNS, row, strict=True))
-    return Job(**{name: json.loads(v) if name in _JSON and v is not None else v for name, v in cells.items()})
+        return [job_of(row) for row in self._database.execute(command, values).fetchall()]

@@ -1,4 +1,4 @@
-"""Jobs: scenes too large for one request. Accepted once, run in their order (small ones in their own), kept for a while, and then removed.
+"""Jobs: scenes too large for one request. Accepted once, run in their order, kept for a while, and then removed.
 
 A job is accepted when its bytes and its row in the ledger are on the disk; only then the client is told so. From that
 moment it ends done, failed with a reason, or cancelled, whatever happens to the server: what a server was running when
