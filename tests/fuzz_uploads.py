@@ -36,8 +36,8 @@ LONGEST_S = 5.0
 CONNECTIONS = 2
 MOST_FAULTS = 50
 LIMITS = ("--max-request-mp", "1", "--max-inflight-mp", "4")
-"""A spoiled header may tell of millions of px: with the toy model, whose tiles are small and which finds a vessel in each
-bright cell, they take long to count, and no longer than they may."""
+"""A spoiled header may tell of millions of px: with the toy model, whose tiles are small and which finds a vessel in
+each bright cell, they take long to count, and no longer than they may."""
 OPTIONS: dict[str, tuple[str, ...]] = {
     "gsd": ("0.5", "1", "3", "10", "0.01", "500"),
     "conf": ("0", "0.3", "1"),

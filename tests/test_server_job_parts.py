@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from edge.server.streams import BATCH
-from tests.live import serving
-from tests.test_server_jobs import AREA, end, wait_until, without_seconds
+from tests.live import serving, wait_until
+from tests.test_server_jobs import AREA, end, without_seconds
 from tests.toy_model import scene_file
 
 if TYPE_CHECKING:
@@ -196,6 +196,8 @@ def test_an_upload_that_does_not_go_on_is_given_up(
         wait_until(lambda: core.jobs.janitor.tidy() or core.jobs.get(job["id"]).state == "failed")
         told = client.get(job["links"]["self"]).json()
         assert told["error"]["status"] == 408
+        later = client.get(job["links"]["result"])  # by 408 many clients would ask again and again
+        assert (later.status_code, later.json()["detail"]) == (410, told["error"]["detail"])
         assert not core.jobs.folder(job["id"]).exists()
 
 

@@ -102,6 +102,40 @@ def test_jobs_begin_in_the_order_in_which_they_became_ready(store: JobStore) -> 
     assert all(each.attempts == 1 and each.started for each in begun if each)
 
 
+def test_small_jobs_begin_in_their_own_order(store: JobStore) -> None:
+    for number, px in enumerate([None, 101, 100, 5]):
+        store.add(job(number, px=px))
+    begun = [store.begin(100) for _ in range(3)]
+    assert [each and int(each.id, 16) for each in begun] == [2, 3, None]
+    begun = [store.begin() for _ in range(3)]
+    assert [each and int(each.id, 16) for each in begun] == [0, 1, None]
+
+
+def test_no_job_is_begun_twice(store: JobStore) -> None:
+    for number in range(40):
+        store.add(job(number, px=number))
+    begun: list[Job] = []
+
+    def take(most_px: int | None) -> None:
+        while found := store.begin(most_px):
+            begun.append(found)
+
+    threads = [threading.Thread(target=take, args=(most,)) for most in (None, 30, None, 30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(int(each.id, 16) for each in begun) == list(range(40))
+
+
+def test_a_key_that_comes_again_leaves_nothing_of_the_job_that_was_not_entered(store: JobStore) -> None:
+    assert store.add(job(1, key="k"))[1]
+    for number in range(2, 9):
+        assert not store.add(job(number, key="k"))[1]
+    assert not store.move(job(9).id, "cancelled")
+    assert store._versions.keys() <= {job(1).id}
+
+
 def test_a_version_tells_of_changes_and_of_nothing_else(store: JobStore) -> None:
     store.add(job(1))
     store.add(job(2))

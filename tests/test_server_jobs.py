@@ -8,7 +8,6 @@ import json
 import socket
 import threading
 import time
-from datetime import datetime
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,10 @@ import numpy as np
 import pytest
 
 from edge.errors import OutputError
-from edge.server import job_janitor, job_room, job_runner
+from edge.server import job_room, job_runner
 from edge.server.job_sending import attachment
 from edge.server.names import file_name
-from tests.live import serving
+from tests.live import REAL_SCORE, Gate, serving, wait_until
 from tests.toy_model import scene_file
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
 Live = tuple["httpx.Client", "Core"]
 ENDED = {"done", "failed", "cancelled"}
+RUNNERS = 2
+"""Jobs of small scenes that run side by side."""
 AREA = {"type": "Polygon", "coordinates": [[[0, 0], [60, 0], [60, 60], [0, 60], [0, 0]]]}
 """Px of the scene of `scene_file`; one of its two vessels is inside."""
 
@@ -54,23 +55,6 @@ def live(tmp_path_factory: pytest.TempPathFactory, given: Path) -> Iterator[Live
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return scene_file(tmp_path_factory.mktemp("scene") / "a.png").read_bytes()
-
-
-class Gate:
-    """Jobs wait at it, before their tiles, until it is opened or they are stopped."""
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    def hold(self, scene: Any, options: Any, work: Work, *rest: Any) -> Any:  # noqa: ANN401 - those of score_open
-        self.reached.set()
-        assert work.stop
-        while not (self.opened.wait(0.01) or work.stop.is_set()):
-            pass
-        return REAL_SCORE(scene, options, work, *rest)
-
-
-REAL_SCORE = job_runner.score_open
 
 
 @pytest.fixture
@@ -106,14 +90,6 @@ def end(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
 
     found: dict[str, Any] = wait_until(ended)
     return found
-
-
-def wait_until(found: Any) -> Any:  # noqa: ANN401 - what is waited for
-    limit = time.monotonic() + 20
-    while not (result := found()):
-        assert time.monotonic() < limit
-        time.sleep(0.01)
-    return result
 
 
 def without_seconds(document: dict[str, Any]) -> dict[str, Any]:
@@ -263,12 +239,12 @@ def test_a_scene_may_be_named_by_a_path_and_stays_there(live: Live, given: Path)
 
 def test_a_path_that_leads_nowhere_any_more_fails_its_job(live: Live, given: Path, gate: Gate, scene: bytes) -> None:
     client, _ = live
-    first = post(client, scene)
+    first = [post(client, scene) for _ in range(RUNNERS)]
     path = scene_file(given / "gone.png")
     second = client.post("/v1/jobs", json={"path": str(path)})
     path.unlink()
     gate.opened.set()
-    assert end(client, first)["state"] == "done"
+    assert [end(client, each)["state"] for each in first] == ["done"] * RUNNERS
     job = end(client, second)
     assert (job["state"], job["error"]["status"]) == ("failed", 404)
 
@@ -362,14 +338,14 @@ def test_a_job_that_runs_is_cancelled_within_a_tile(live: Live, scene: bytes, ga
 
 def test_a_job_that_waits_is_cancelled_at_once(live: Live, scene: bytes, gate: Gate) -> None:
     client, core = live
-    first = post(client, scene)
+    first = [post(client, scene) for _ in range(RUNNERS)]
     second = post(client, scene).json()
     assert client.get(second["links"]["result"]).status_code == 409
     assert "waiting" in client.get(second["links"]["result"]).json()["detail"]
     assert client.delete(second["links"]["self"]).status_code == 204
     assert not core.jobs.folder(second["id"]).exists()
     gate.opened.set()
-    assert end(client, first)["state"] == "done"
+    assert [end(client, each)["state"] for each in first] == ["done"] * RUNNERS
     assert client.get(second["links"]["self"]).json()["attempts"] == 0
 
 
@@ -471,8 +447,7 @@ def test_a_full_queue_says_when_to_come_again(tmp_path: Path, scene: bytes, gate
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) > 0
         assert post(client, scene, key="b").json()["id"] == kept[1].json()["id"]
-        uploads = [client.post("/v1/jobs", json={"upload": {"name": "a", "size": 9}}).status_code for _ in range(3)]
-        assert uploads == [202, 202, 503]
+        assert client.post("/v1/jobs", json={"upload": {"name": "a", "size": 9}}).status_code == 503
         gate.opened.set()
         for answer in kept:
             end(client, answer)
@@ -533,6 +508,24 @@ def test_a_client_that_leaves_leaves_nothing(live: Live, scene: bytes) -> None:
     wait_until(lambda: not list(incoming.iterdir()))
     assert core.jobs.store.numbers() == before
     assert_nothing_is_left(core)
+
+
+def test_uploads_in_parts_have_a_place_in_the_queue_from_the_first_on(
+    tmp_path: Path, scene: bytes, gate: Gate
+) -> None:
+    announced = {"upload": {"name": "a.png", "size": len(scene)}}
+    with serving(tmp_path, max_waiting_jobs=2) as (client, core):
+        jobs = [client.post("/v1/jobs", json=announced) for _ in range(2)]
+        assert client.post("/v1/jobs", json=announced).status_code == 503
+        for answer in jobs:
+            there = answer.json()["links"]["scene"]
+            assert client.patch(there, content=scene, headers={"Upload-Offset": "0"}).status_code == 204
+        assert core.jobs.store.numbers()["receiving"] == 0
+        assert client.post("/v1/jobs", json=announced).status_code == 503
+        assert post(client, scene).status_code == 503
+        gate.opened.set()
+        assert {end(client, client.get(answer.headers["location"]))["state"] for answer in jobs} == {"done"}
+        assert client.post("/v1/jobs", json=announced).status_code == 202
 
 
 # --- the same job again ---
@@ -622,24 +615,3 @@ def test_results_are_kept_for_a_while_and_then_remembered(tmp_path: Path, scene:
         assert client.get("/v1/jobs").json() == {"jobs": []}
         wait_until(lambda: not core.jobs.folder(job["id"]).exists())
         wait_until(lambda: client.get(here).status_code == 404)
-
-
-def test_setting_the_clock_changes_nothing_of_how_long_results_are_kept(
-    tmp_path: Path, scene: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving(tmp_path, keep_s=3600) as (client, core):
-        job = end(client, post(client, scene))
-        for years in (50, 0):
-            ahead = years * 365 * 86_400
-            clock = SimpleNamespace(time=lambda ahead=ahead: time.time() + ahead, monotonic=time.monotonic)
-            monkeypatch.setattr(job_janitor, "time", clock)
-            core.jobs.janitor.tidy()
-            told = client.get(job["links"]["self"]).json()
-            left = datetime.fromisoformat(told["expires"]).timestamp() - clock.time()
-            assert 3500 < left <= 3600
-        monkeypatch.setattr(job_janitor, "CLOCK_SET_S", 1e12)  # these two hours have really gone by
-        monkeypatch.setattr(
-            job_janitor, "time", SimpleNamespace(time=lambda: time.time() + 7200, monotonic=time.monotonic)
-        )
-        core.jobs.janitor.tidy()
-        assert client.get(job["links"]["self"]).status_code == 410
