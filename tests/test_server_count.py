@@ -20,6 +20,7 @@ from edge.server.options import CountOptions
 from edge.server.scoring import Work, candidates, score_open
 from edge.workers import own_lanes
 from tests.live import idle, serving, wait_until
+from tests.scene_files import write_tiff
 from tests.toy_model import model_folder, picture, scene_file
 
 if TYPE_CHECKING:
@@ -101,6 +102,15 @@ def test_what_is_no_scene_is_told_in_the_clients_words(live: Live) -> None:
     assert answer.json()["subject"] == "port.png"
     assert "is not an image" in answer.json()["detail"]
     assert str(core.settings.state) not in answer.text
+
+
+def test_a_scene_of_which_nothing_can_be_read_is_a_failure(live: Live, tmp_path: Path) -> None:
+    client, _ = live
+    pixels = np.random.default_rng(3).integers(0, 99, (3, 96, 160), np.uint8)
+    data = write_tiff(tmp_path / "a.tif", pixels, compress="deflate").read_bytes()
+    answer = client.post("/v1/count", params={"name": "a.tif"}, content=data[:1000])
+    assert answer.status_code == 422
+    assert "nothing of it was seen" in answer.json()["detail"]
 
 
 def test_a_scene_that_is_too_large_is_for_a_job(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import http.server
 import json
 import socket
 import threading
-import time
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -423,6 +422,15 @@ def test_a_scan_that_breaks_fails_its_job_alone(
     assert end(client, post(client, scene))["state"] == "done"
 
 
+def test_the_document_tells_what_may_come_of_jobs(live: Live) -> None:
+    client, _ = live
+    paths = client.get("/openapi.json").json()["paths"]
+    assert "507" in paths["/v1/jobs/{job_id}"]["delete"]["responses"]  # the ledger is written
+    for path in ("/v1/jobs", "/v1/jobs/{job_id}/scene"):
+        for operation in paths[path].values():
+            assert "411" not in operation["responses"]  # a length is never asked for
+
+
 # --- limits ---
 
 
@@ -510,9 +518,7 @@ def test_a_client_that_leaves_leaves_nothing(live: Live, scene: bytes) -> None:
     assert_nothing_is_left(core)
 
 
-def test_uploads_in_parts_have_a_place_in_the_queue_from_the_first_on(
-    tmp_path: Path, scene: bytes, gate: Gate
-) -> None:
+def test_uploads_in_parts_have_a_place_in_the_queue_from_the_first_on(tmp_path: Path, scene: bytes, gate: Gate) -> None:
     announced = {"upload": {"name": "a.png", "size": len(scene)}}
     with serving(tmp_path, max_waiting_jobs=2) as (client, core):
         jobs = [client.post("/v1/jobs", json=announced) for _ in range(2)]

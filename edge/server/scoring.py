@@ -10,6 +10,7 @@ import numpy as np
 from edge.aoi import load_aoi
 from edge.count import recount
 from edge.document import build_document
+from edge.errors import SceneError
 from edge.pipeline import Hooks, scan
 from edge.scene import open_scene
 
@@ -63,9 +64,16 @@ def score(path: Path, options: CountOptions, work: Work, area: Path | None = Non
 def score_open(
     scene: Scene, options: CountOptions, work: Work, area: Path | None = None
 ) -> tuple[dict[str, Any], ScanResult]:
-    """The document of an open scene, and what it was made of; see `score`."""
+    """The document of an open scene, and what it was made of; see `score`.
+
+    Raises:
+        SceneError: no tile could be read: over HTTP a failure is no answer with a status of success.
+    """
     aoi = load_aoi(area, scene) if area else None
     result = scan(scene, work.detector, options.scanning(), aoi, Hooks(work.on_tile, work.stop, work.lanes))
+    if result.tiles.failed and not result.coverage:
+        told = next(warning for warning in result.warnings if "could not be read" in warning)
+        raise SceneError(scene.path, f"nothing of it was seen: {told}", "copy or download it again")
     return build_document(scene, work.detector, result), result
 
 
