@@ -38,7 +38,7 @@ NUMBERS: tuple[tuple[str, str, float, str], ...] = (
     ("--max-job-mp", "max_job_pixels", MEGAPIXEL, "largest scene of a job, million px"),
     ("--max-decoded-mp", "max_decoded_pixels", MEGAPIXEL, "largest JPEG, PNG or the like of a job, million px"),
     ("--max-upload-gb", "max_upload_bytes", GIB, "largest file of a job, GiB"),
-    ("--max-waiting-jobs", "max_waiting_jobs", 1, "jobs that wait or run"),
+    ("--max-waiting-jobs", "max_waiting_jobs", 1, "jobs that are received in parts, wait or run"),
     ("--keep-days", "keep_s", DAY_S, "how long results are kept, days"),
     ("--deadline", "deadline_s", 1, "how long a count in the request may take, s"),
     ("--body-timeout", "body_timeout_s", 1, "how long a client may be silent while it sends a body, s"),

@@ -53,7 +53,7 @@ class Settings:
     max_decoded_pixels: int = 400_000_000
     """Largest JPEG, PNG or the like that a job may decode: that is done at once."""
     max_waiting_jobs: int = 100
-    """Jobs that wait or run; beyond it the answer is 503."""
+    """Jobs that are received in parts, wait or run; beyond it the answer is 503."""
     keep_s: float = 7 * DAY_S
     """How long results are kept after a job has ended, s."""
     body_timeout_s: float = 60.0
