@@ -1,4 +1,4 @@
-"""How much work is let in: none once the px in flight reach the limit; whoever is refused is told when to come again."""
+"""How much work is let in: none once px in flight reach the limit; whoever is refused is told when to come again."""
 
 from __future__ import annotations
 
