@@ -24,6 +24,7 @@ from edge.server.problems import HttpError
 from edge.server.protocol import Protocol
 from edge.server.shield import Shield
 from edge.server.uploads import receive
+from tests.live import wait_until
 from tests.wire import FORM, Answer, answer, ask, connection, form, head
 
 if TYPE_CHECKING:
@@ -229,12 +230,8 @@ def test_a_client_that_leaves_leaves_what_it_had_sent(live: tuple[int, Taken]) -
     before = len(live[1].folders)
     with connection(live[0]) as end:
         end.sendall(head("POST", "/take", ("Content-Length", "100")) + b"abc")
-        while len(live[1].folders) == before:
-            time.sleep(0.005)
-    path, until = live[1].folders[-1] / "scene", time.monotonic() + 5
-    while path.read_bytes() != b"abc":
-        assert time.monotonic() < until
-        time.sleep(0.005)
+        wait_until(lambda: len(live[1].folders) > before and (live[1].folders[-1] / "scene").exists())
+    wait_until(lambda: (live[1].folders[-1] / "scene").read_bytes() == b"abc")
 
 
 def test_a_full_disk_is_told(live: tuple[int, Taken], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from edge.server.guard import Guard
 from edge.server.observe import CLIENT_CLOSED_REQUEST, Observe
 from edge.server.oip_errors import ProtocolErrors
 from edge.server.openapi import Documented
-from edge.server.problems import HttpError, Problem, problem, respond
+from edge.server.problems import HttpError, misfit, problem, respond
 from edge.server.shield import Shield
 
 if TYPE_CHECKING:
@@ -107,18 +107,7 @@ async def _starlette(request: Request, error: Any) -> JSONResponse:  # noqa: ANN
 
 async def _invalid(request: Request, error: Any) -> JSONResponse:  # noqa: ANN401 - RequestValidationError, as above
     """A parameter that does not fit its description."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return respond(
-        Problem(
-            title="Unprocessable Content",
-            status=422,
-            detail=str(first["msg"]),
-            subject=where,
-            mend="see /docs",
-            request_id=_id(request),
-        )
-    )
+    return respond(problem(misfit(error.errors()[0]), _id(request)))
 
 
 async def _gone(_: Request, __: Any) -> Response:  # noqa: ANN401 - ClientDisconnect, as above

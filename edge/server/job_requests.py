@@ -15,7 +15,7 @@ from edge.server.job_parts import GIVEN_UP_S
 from edge.server.job_record import Job
 from edge.server.options import CountOptions
 from edge.server.places import LONGEST_PATH
-from edge.server.problems import HttpError
+from edge.server.problems import HttpError, misfit
 from edge.server.urls import LONGEST_URL
 
 if TYPE_CHECKING:
@@ -103,9 +103,7 @@ def read_request(body: bytes) -> JobRequest:
     try:
         return KINDS[words[0]].model_validate(told, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise HttpError(422, str(first["msg"]), "see /docs", subject=where[:200]) from None
+        raise misfit(error.errors()[0]) from None
 
 
 def area_text(aoi: dict[str, Any] | None) -> str | None:

@@ -9,13 +9,13 @@ from python_multipart.multipart import MultipartParser
 
 from edge.server.names import file_name, parameters, safe_name
 from edge.server.problems import HttpError
+from edge.server.settings import MIB
 from edge.server.streams import create, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-MIB = 2**20
 MOST_PARTS = 16
 MOST_AREA_BYTES = 4 * MIB
 MOST_HEAD_BYTES = 8 * 2**10

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MEDIA_TYPE = "application/problem+json"
+PLACES = ("query", "path", "header", "cookie", "body")
+LONGEST_SUBJECT = 200
 COME_AGAIN_S = "5"
 """When a server that stops should be there again, s."""
 
@@ -78,6 +80,17 @@ class HttpError(Exception):
 def stopping() -> HttpError:
     """The answer to work that the server's end leaves undone."""
     return HttpError(503, "the server is stopping", "try again", headers={"Retry-After": COME_AGAIN_S})
+
+
+def misfit(fault: Mapping[str, Any]) -> HttpError:
+    """A value that does not fit its description.
+
+    Args:
+        fault: an entry of `errors()` of pydantic or FastAPI; of the latter, `loc` begins with the place of the value.
+    """
+    place = [str(part) for part in fault["loc"]]
+    where = place[1:] if place[0:1] and place[0] in PLACES and len(place) > 1 else place
+    return HttpError(422, str(fault["msg"]), "see /docs", subject=".".join(where)[:LONGEST_SUBJECT] or "body")
 
 
 def status_of(error: TankerEdgeError) -> int:

@@ -16,7 +16,7 @@ from edge.server.inline import in_thread
 from edge.server.job_files import CANDIDATES
 from edge.server.job_results import done
 from edge.server.marks import Marks, Review
-from edge.server.problems import HttpError, documented
+from edge.server.problems import HttpError, documented, misfit
 from edge.server.pyramid import TILE_PX
 from edge.server.routes_job_results import FAILURES
 from edge.server.routes_jobs import JobId
@@ -168,9 +168,7 @@ def _parsed(body: bytes) -> Marks:
     try:
         return Marks.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise HttpError(422, str(first["msg"]), "see /docs", subject=where) from None
+        raise misfit(error.errors(include_url=False, include_context=False, include_input=False)[0]) from None
 
 
 async def _done(core: Core, job_id: str) -> Job:
