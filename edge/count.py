@@ -39,6 +39,16 @@ class Count:
         """All kinds together."""
         return self.tanker + self.other + self.unknown
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """By kind, and all together, as a document has them."""
+        return {"tanker": self.tanker, "other": self.other, "unknown": self.unknown, "vessel": self.vessel}
+
+    @property
+    def intervals(self) -> dict[str, list[int]]:
+        """As a document has them."""
+        return {"tanker": list(self.tanker_interval), "vessel": list(self.vessel_interval)}
+
 
 def interval(beliefs: Floats, counted: int, scene: float = 0.0, missed: float = 0.0) -> tuple[int, int]:
     """Central interval of the number of true vessels, widened where needed to hold the count.

@@ -33,13 +33,8 @@ def build_document(scene: Scene, detector: Detector, result: ScanResult) -> dict
         "height": scene.height,
         "gsd_m": _rounded(scene.gsd_m, 4),
         "crs": scene.crs,
-        "counts": {
-            "tanker": numbers.tanker,
-            "other": numbers.other,
-            "unknown": numbers.unknown,
-            "vessel": numbers.vessel,
-        },
-        "interval": {"tanker": list(numbers.tanker_interval), "vessel": list(numbers.vessel_interval)},
+        "counts": numbers.counts,
+        "interval": numbers.intervals,
         "coverage": round(result.coverage, 6),
         "tiles": {
             "planned": result.tiles.planned,

@@ -59,7 +59,7 @@ async def request_folder(core: Core, way: str) -> AsyncIterator[tuple[Path, Held
     except BaseException as error:
         core.metrics.failed(error, way)
         if isinstance(error, TankerEdgeError):
-            raise without_folder(without_folder(error, folder / SCENE), folder) from error
+            raise without_folder(error, folder / SCENE, folder) from error
         raise
     finally:
         await in_thread(core, held.close)  # what `run` has not taken over; to unlink a long file takes time

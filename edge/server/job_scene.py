@@ -77,10 +77,7 @@ def told_without(*folders: Path) -> Iterator[None]:
     try:
         yield
     except TankerEdgeError as error:
-        told: TankerEdgeError = error
-        for folder in folders:
-            told = without_folder(told, folder)
-        raise told from error
+        raise without_folder(error, *folders) from error
 
 
 def fetch_scene(job: Job, files: JobFiles, settings: Settings, stop: threading.Event) -> None:

@@ -20,7 +20,7 @@ from edge.server.job_room import JobRoom
 from edge.server.job_runners import Runners
 from edge.server.job_scene import scene_path
 from edge.server.job_store import JobStore
-from edge.server.problems import HttpError
+from edge.server.problems import HttpError, removed
 from edge.workers import be_patient
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Jobs:
         if job is None:
             raise HttpError(404, "there is no such job", "see /v1/jobs")
         if job.removed is not None:
-            raise HttpError(410, "the job and its results have been removed", "send the scene again")
+            raise removed()
         return job
 
     def newest(self, state: State | None, limit: int) -> list[dict[str, Any]]:

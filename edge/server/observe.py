@@ -58,7 +58,7 @@ class _Seen:
 
 
 class Observe:
-    """ASGI middleware; outside all others."""
+    """ASGI middleware; outside all but the shield and the protocol's errors."""
 
     def __init__(self, app: ASGIApp, core: Core) -> None:
         """Wrap an application."""

@@ -25,7 +25,7 @@ class InferenceProblem(Problem):
 
 
 class ProtocolErrors:
-    """ASGI middleware; outside of all others."""
+    """ASGI middleware; outside all but the shield."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap an application."""

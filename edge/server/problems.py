@@ -82,6 +82,11 @@ def stopping() -> HttpError:
     return HttpError(503, "the server is stopping", "try again", headers={"Retry-After": COME_AGAIN_S})
 
 
+def removed() -> HttpError:
+    """The answer to a question about a job that is no longer kept."""
+    return HttpError(410, "the job and its results have been removed", "send the scene again")
+
+
 def misfit(fault: Mapping[str, Any]) -> HttpError:
     """A value that does not fit its description.
 
@@ -98,10 +103,11 @@ def status_of(error: TankerEdgeError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
-def without_folder(error: TankerEdgeError, folder: Path) -> TankerEdgeError:
-    """The same error in words that name no folder of the server: a file is called what the client called it."""
-    prefix = f"{folder}/"
-    parts = (str(part).replace(prefix, "") for part in (error.subject, error.cause, error.mend))
+def without_folder(error: TankerEdgeError, *folders: Path) -> TankerEdgeError:
+    """The same error in words that name none of these folders, inner ones first: a file is called as by the client."""
+    parts = [error.subject, error.cause, error.mend]
+    for folder in folders:
+        parts = [part.replace(f"{folder}/", "") for part in parts]
     return type(error)(*parts)
 
 

@@ -25,7 +25,7 @@ from edge.server.problems import HttpError, documented
 from edge.server.routes_count import BODY
 from edge.server.settings import MIB
 from edge.server.streams import announced, batches
-from edge.server.uploads import receive
+from edge.server.uploads import media_type, receive
 from edge.server.urls import check_url
 
 router = APIRouter(tags=["jobs"])
@@ -68,8 +68,7 @@ class JobQuery(CountOptions):
 )
 async def submit(request: Request, core: TheCore, query: Annotated[JobQuery, Query()], key: Key = None) -> JSONResponse:
     """Take a scene that is counted later: in the body, or named by a path or URL, or announced to come in parts."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    job, new = await (_named if kind == JSON else _sent)(request, core, query, key)
+    job, new = await (_named if media_type(request) == JSON else _sent)(request, core, query, key)
     document = await in_thread(core, lambda: core.jobs.document(job))
     return JSONResponse(document, 202 if new else 200, {"Location": document["links"]["self"]})
 

@@ -16,7 +16,7 @@ from edge.server.inline import in_thread
 from edge.server.job_files import CANDIDATES
 from edge.server.job_results import done
 from edge.server.marks import Marks, Review
-from edge.server.problems import HttpError, documented, misfit
+from edge.server.problems import HttpError, documented, misfit, removed
 from edge.server.pyramid import TILE_PX
 from edge.server.routes_job_results import FAILURES
 from edge.server.routes_jobs import JobId
@@ -222,4 +222,4 @@ async def _kept(core: Core, call: Callable[[], T]) -> T:
     try:
         return await in_thread(core, call)
     except FileNotFoundError:
-        raise HttpError(410, "the job and its results have been removed", "send the scene again") from None
+        raise removed() from None

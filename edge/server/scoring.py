@@ -90,11 +90,7 @@ def candidates(scene: Scene, detector: Detector, result: ScanResult) -> dict[str
     thresholds = sorted({*steps, round(result.threshold, 4)})
     counts = recount(result.candidates, thresholds, detector.card.spread, result.scale.factor)
     rows = [
-        {
-            "threshold": threshold,
-            "counts": {kind: getattr(numbers, kind) for kind in ("tanker", "other", "unknown", "vessel")},
-            "interval": {"tanker": list(numbers.tanker_interval), "vessel": list(numbers.vessel_interval)},
-        }
+        {"threshold": threshold, "counts": numbers.counts, "interval": numbers.intervals}
         for threshold, numbers in zip(thresholds, counts, strict=True)
     ]
     return {

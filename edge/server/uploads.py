@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edge.server.multipart import Form, boundary_of, scene_name
-from edge.server.names import file_name, safe_name
+from edge.server.names import file_name
 from edge.server.problems import HttpError
 from edge.server.streams import batches, create, off_loop, stream_to
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fastapi import Request
-
-__all__ = ["Upload", "receive", "safe_name", "stream_to"]
 
 FORM = "multipart/form-data"
 
@@ -37,6 +35,11 @@ class Upload:
         return self.path.name
 
 
+def media_type(request: Request) -> str:
+    """What a client calls its body, without parameters; "" where it says nothing."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def receive(request: Request, folder: Path, most_bytes: int, silence_s: float) -> Upload:
     """Stream a body into a folder: the raw bytes of a scene, or a form with `scene` and maybe `aoi`.
 
@@ -54,8 +57,7 @@ async def receive(request: Request, folder: Path, most_bytes: int, silence_s: fl
         OutputError: the disk is full.
         ClientDisconnect: the client has left.
     """
-    content_type = request.headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = media_type(request)
     if kind == FORM:
         return await _form(request, folder, most_bytes, silence_s)
     if kind.startswith("multipart/") or kind == "application/json" or kind.endswith("+json"):

@@ -219,6 +219,6 @@ def _told(shown: Shown, call: Callable[[], T]) -> T:
     except (TankerEdgeError, OSError) as error:
         if shown.path.is_file() and shown.folder.is_dir():
             if isinstance(error, TankerEdgeError):
-                raise without_folder(without_folder(error, shown.folder), shown.path.parent) from error
+                raise without_folder(error, shown.folder, shown.path.parent) from error
             raise
         raise HttpError(410, "the scene is no longer there", "count it again", subject=shown.path.name) from None
