@@ -16,6 +16,7 @@ import numpy as np
 from edge.coarse import by_size, chips_round, coarse_scale, confirmed, long_enough, not_shown, whole
 from edge.detections import Detections
 from edge.engine import Engine, Outcome
+from edge.errors import SceneError
 from edge.merge import SeamMerger
 from edge.plan import MAX_LENGTH_M, Plan, ScanOptions, plan_scan
 from edge.session import cores
@@ -27,11 +28,20 @@ if TYPE_CHECKING:
 
     from edge.aoi import Aoi
     from edge.detector import Detector
-    from edge.errors import SceneError
     from edge.scene import Scale, Scene
     from edge.tiling import Tile
 
-__all__ = ["MAX_LENGTH_M", "Hooks", "Plan", "ScanOptions", "ScanResult", "TileCounts", "plan_scan", "scan"]
+__all__ = [
+    "MAX_LENGTH_M",
+    "Hooks",
+    "Plan",
+    "ScanOptions",
+    "ScanResult",
+    "TileCounts",
+    "plan_scan",
+    "raise_if_unseen",
+    "scan",
+]
 
 
 @dataclass(slots=True)
@@ -268,6 +278,17 @@ def scan(
         min_length_m=options.min_length_m,
         exhaustive=options.exhaustive,
     )
+
+
+def raise_if_unseen(scene: Scene, result: ScanResult) -> None:
+    """Refuse a result in which nothing was seen because nothing could be read: a failure, and no count of none.
+
+    Raises:
+        SceneError: no tile could be read.
+    """
+    if result.tiles.failed and not result.coverage:
+        told = next(warning for warning in result.warnings if "could not be read" in warning)
+        raise SceneError(scene.path, f"nothing of it was seen: {told}", "copy or download it again")
 
 
 def _no_lengths(plan: Plan, options: ScanOptions) -> list[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.aoi import load_aoi
-from edge.commands._model import add_model_arguments, add_scan_arguments, load_chosen
+from edge.commands._model import add_count_arguments, load_chosen, scan_options, scene_options
 from edge.document import build_document
 from edge.errors import InputError, OutputError, TankerEdgeError, UsageError
-from edge.pipeline import Hooks, ScanOptions, scan
-from edge.scene import SceneOptions, open_scene
+from edge.pipeline import Hooks, scan
+from edge.scene import open_scene
 from edge.write import FORMATS, check_formats, table, unique_stem, write_formats
 from edge.write.document_json import line
 
@@ -29,47 +29,13 @@ DEFAULT_FORMATS = "json,geojson,csv,overlay"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("scenes", nargs="+", type=Path, metavar="SCENE", help="JPEG, PNG, TIFF or GeoTIFF")
-    add_model_arguments(parser)
-    add_scan_arguments(parser)
-    parser.add_argument("--aoi", type=Path, metavar="FILE", help="GeoJSON polygon: only what is inside is counted")
-    parser.add_argument("--conf", type=float, metavar="T", help="score from which a vessel counts (the model's own)")
-    parser.add_argument(
-        "--exhaustive",
-        action="store_true",
-        help="look at every tile at full resolution: skip nothing, find nothing coarsely",
-    )
-    parser.add_argument("--tile", type=int, metavar="PX", help="side of the tiles, px (chosen by the scene's size)")
-    parser.add_argument("--overlap", type=int, metavar="PX", help="what tiles share, px (the longest vessel)")
-    parser.add_argument("--bands", metavar="B", help="bands to see: one, or red,green,blue, counted from 1")
-    parser.add_argument(
-        "--stretch", metavar="LO,HI", default="1,99", help="percentiles for 16-bit scenes (%(default)s)"
-    )
-    parser.add_argument("--max-pixels", type=int, metavar="N", help="largest picture to decode whole, px")
+    add_count_arguments(parser)
     parser.add_argument("--batch", type=int, default=1, help="tiles a run of the network (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write result files here")
     parser.add_argument(
         "--format", metavar="F,...", help=f"of {', '.join(FORMATS)} ({DEFAULT_FORMATS}, where the scene allows it)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document a scene, a line each")
-
-
-def scene_options(args: argparse.Namespace) -> SceneOptions:
-    """Options of reading, from the command line's words.
-
-    Raises:
-        UsageError: one of them makes no sense.
-    """
-    words: dict[str, Any] = {"gsd_m": args.gsd}
-    try:
-        if args.bands:
-            words["bands"] = tuple(int(b) for b in args.bands.split(","))
-        low, high = (float(v) for v in args.stretch.split(","))
-        words["stretch"] = (low, high)
-    except ValueError:
-        raise UsageError("--bands/--stretch", "is not a list of numbers", "write 3,2,1 or 1,99") from None
-    if args.max_pixels is not None:
-        words["max_pixels"] = args.max_pixels
-    return SceneOptions(**words)
 
 
 def wanted_formats(args: argparse.Namespace) -> list[str]:
@@ -98,16 +64,7 @@ class Counter:
         self._args = args
         self._formats = wanted_formats(args)
         self._reading = scene_options(args)
-        self._scan = ScanOptions(
-            threshold=args.conf,
-            max_length_m=args.max_length,
-            min_length_m=args.min_length,
-            threads=args.threads,
-            batch=args.batch,
-            tile_px=args.tile,
-            overlap_px=args.overlap,
-            exhaustive=args.exhaustive,
-        )
+        self._scan = scan_options(args, args.batch)
         self._detector: Detector = load_chosen(args)
         self._taken: set[str] = set()
 

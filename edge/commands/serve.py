@@ -10,10 +10,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge import logs
 from edge.batching import MOST_AT_ONCE, batched
 from edge.commands._model import add_model_arguments, load_chosen
 from edge.errors import UsageError
-from edge.server import logs
 from edge.server.run import serve
 from edge.server.settings import DAY_S, GIB, LONGEST_TOKEN, MIB, Settings
 

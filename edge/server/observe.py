@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from edge.server.logs import request_id
+from edge.logs import request_id
 from edge.server.problems import HttpError, problem, respond, stopping
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import numpy as np
 from edge.aoi import load_aoi
 from edge.count import recount
 from edge.document import build_document
-from edge.errors import SceneError
-from edge.pipeline import Hooks, scan
+from edge.pipeline import Hooks, raise_if_unseen, scan
 from edge.scene import open_scene
 
 if TYPE_CHECKING:
@@ -71,9 +70,7 @@ def score_open(
     """
     aoi = load_aoi(area, scene) if area else None
     result = scan(scene, work.detector, options.scanning(), aoi, Hooks(work.on_tile, work.stop, work.lanes))
-    if result.tiles.failed and not result.coverage:
-        told = next(warning for warning in result.warnings if "could not be read" in warning)
-        raise SceneError(scene.path, f"nothing of it was seen: {told}", "copy or download it again")
+    raise_if_unseen(scene, result)
     return build_document(scene, work.detector, result), result
 
 

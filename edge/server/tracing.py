@@ -12,8 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge import __version__
-from edge.server import logs
+from edge import __version__, logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

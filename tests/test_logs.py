@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.server import logs
+from edge import logs
 from tests.live import serving, wait_until
 from tests.process import REPOSITORY, process
 from tests.toy_model import scene_file
