@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "count": "count the vessels of scenes",
+    "bulk": "count the vessels of an archive, resumable, into tables and a report",
     "serve": "count over HTTP, with a page for people",
     "bench": "measure how fast a scene is counted on this device",
     "models": "list, show and verify models",
     "doctor": "what is installed, what runs, what is missing",
 }
 """Subcommands, each a module of edge.commands with add_arguments() and main()."""
-NEEDS_LIBRARIES = ("count", "serve", "bench")
+NEEDS_LIBRARIES = ("count", "bulk", "serve", "bench")
 """Subcommands that load OpenCV and rasterio, and so need their system libraries."""
 
 

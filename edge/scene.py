@@ -12,8 +12,8 @@ import os
 import stat
 import threading
 import time
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,41 +22,89 @@ from edge.errors import SceneError
 from edge.geometry import Window
 from edge.scale import Scale, choose_scale, enlarge
 from edge.scene_cache import CellCache
+from edge.scene_copy import copied
+from edge.scene_file import unreadable
 from edge.scene_frame import CellFrame, Frame, join
+from edge.scene_gdal import GdalFile
 from edge.scene_geotiff import GeoTiff, tiff_size
 from edge.scene_header import PICTURES, READABLE, kind_of, read_header
-from edge.scene_picture import Picture
+from edge.scene_picture import Picture, check_length
 from edge.scene_source import COLOUR, GSD_M, SceneOptions, Source
 from edge.scene_tiff import tiff_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
+    from typing import BinaryIO
 
     from edge.geometry import Floats
     from edge.scale import Pixels, Valid
+    from edge.scene_copy import Copy
+    from edge.scene_file import SceneFile
 
 __all__ = ["Scale", "Scene", "SceneOptions", "choose_scale", "open_scene", "scene_size"]
 
+HEAD = 32
+"""Bytes that tell the format."""
 _PIECE_PX = 4 * 2**20
 """Working px that are enlarged at once: bounds memory."""
 _DISAGREE = 0.05
 _NOT_SQUARE = 1.05
 
 
-def open_scene(path: Path | str, options: SceneOptions | None = None) -> Scene:
+def open_scene(path: Path | str | SceneFile, options: SceneOptions | None = None) -> Scene:
     """Open a scene by what it contains, whatever its name says.
+
+    A SceneFile must stay open as long as the scene. What it holds is read as a file with the same bytes would be: the
+    blocks of a TIFF where they can be had one by one; anything else is copied first.
 
     Raises:
         SceneError: the file is not there, cannot be read, or is not a picture.
     """
-    path, options, begun = Path(path), options or SceneOptions(), time.perf_counter()
-    with _told(path):
-        kind = _kind(path)
-        source: Source = GeoTiff(path, options) if kind == "TIFF" else Picture(path, kind, options)
-    scene = Scene(path, source, options.gsd_m)
+    options, begun = options or SceneOptions(), time.perf_counter()
+    file = Path(path) if isinstance(path, (str, Path)) else path
+    with _told(file):
+        source = _open_path(file, options) if isinstance(file, Path) else _open_file(file, options)
+    scene = Scene(file, source, options.gsd_m)
     scene.opening_s = time.perf_counter() - begun
     return scene
+
+
+def _open_path(path: Path, options: SceneOptions) -> Source:
+    kind = _kind(path)
+    return GeoTiff(GdalFile(path), options) if kind == "TIFF" else Picture(path, kind, options)
+
+
+def _open_file(file: SceneFile, options: SceneOptions) -> Source:
+    """By its blocks, or by a copy."""
+    local = file.local()
+    if local is not None:
+        return _open_local(file, local, options)
+    with file.open() as stream:
+        head = stream.read(HEAD)
+        kind = check_kind(file, file.name, head)
+        if kind == "TIFF" and file.ranged:
+            _check_tiff(file, stream)
+            return GeoTiff(GdalFile(file), options)
+        if kind != "TIFF":
+            check_length(file, file.size, options.max_pixels)
+        copy = copied(stream, file.size, file, head)
+    return _open_local(file, copy.path, options, copy)
+
+
+def _open_local(file: SceneFile, path: Path, options: SceneOptions, copy: Copy | None = None) -> Source:
+    """A file that holds the bytes of another one; a copy is closed when it is no longer needed."""
+    with ExitStack() as stack:
+        if copy:
+            stack.enter_context(copy)
+        try:
+            kind = _kind(path, file)
+            if kind != "TIFF":  # it is decoded at once
+                return Picture(path, kind, options)
+            stack.pop_all()
+            return GeoTiff(GdalFile(file, path, copy), options)
+        except SceneError as error:
+            raise SceneError(file, error.cause, error.mend) from error
 
 
 def scene_size(path: Path) -> tuple[int, int]:
@@ -75,16 +123,16 @@ def scene_size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(file: Path | SceneFile) -> Iterator[None]:
     """What the system refuses, as an error that names the file."""
     try:
         yield
     except OSError as error:
-        raise SceneError(path, f"cannot be read ({error.strerror or error})", "check its permissions") from error
+        raise unreadable(file, error) from error
 
 
-def _kind(path: Path) -> str:
-    """TIFF or one of PICTURES."""
+def _kind(path: Path, subject: Path | SceneFile | None = None) -> str:
+    """TIFF or one of PICTURES; errors name `subject`, if it is not the path."""
     try:
         info = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -95,19 +143,41 @@ def _kind(path: Path) -> str:
         raise SceneError(path, "is a folder, not an image", f"give the images in it, as in {path}{os.sep}*.tif")
     if not stat.S_ISREG(info.st_mode):
         raise SceneError(path, "is not a regular file", "save the image to a file first")
-    if info.st_size == 0:
-        raise SceneError(path, "is empty (0 bytes)", "copy or download it again")
+    subject = subject or path
     with path.open("rb") as file:
-        kind = kind_of(file.read(32))
-        fault = tiff_fault(file) if kind == "TIFF" else None
-    if fault:
-        raise SceneError(path, fault, "write it anew with less of that, for example by gdal_translate")
+        kind = check_kind(subject, subject.name, file.read(HEAD))
+        if kind == "TIFF":
+            _check_tiff(subject, file)
+    return kind
+
+
+def check_kind(subject: object, name: str, head: bytes) -> str:
+    """TIFF or one of PICTURES.
+
+    Args:
+        subject: what errors name.
+        name: without folders.
+        head: the first HEAD bytes.
+
+    Raises:
+        SceneError: none of these.
+    """
+    if not head:
+        raise SceneError(subject, "is empty (0 bytes)", "copy or download it again")
+    kind = kind_of(head)
     if kind == "TIFF" or kind in PICTURES:
         return kind
     if kind:
-        mend = f"convert it to TIFF, for example: gdal_translate {path.name} {path.stem}.tif"
-        raise SceneError(path, f"is a {kind} file, which is not read", mend)
-    raise SceneError(path, "is not an image, by its content", f"give {READABLE} files")
+        mend = f"convert it to TIFF, for example: gdal_translate {name} {PurePath(name).stem}.tif"
+        raise SceneError(subject, f"is a {kind} file, which is not read", mend)
+    raise SceneError(subject, "is not an image, by its content", f"give {READABLE} files")
+
+
+def _check_tiff(subject: object, file: BinaryIO) -> None:
+    """Refuse a TIFF that would keep GDAL busy for ever."""
+    fault = tiff_fault(file)
+    if fault:
+        raise SceneError(subject, fault, "write it anew with less of that, for example by gdal_translate")
 
 
 class Scene:
@@ -117,7 +187,7 @@ class Scene:
     decoded once, whatever the overlap of the windows. Going back up costs the blocks that are touched, once more.
     """
 
-    def __init__(self, path: Path, source: Source, gsd_m: float | None = None) -> None:
+    def __init__(self, path: Path | SceneFile, source: Source, gsd_m: float | None = None) -> None:
         """Wrap an open source; `gsd_m` metres per px overrules what the source says."""
         self.path = path
         self.name = path.name

@@ -17,8 +17,6 @@ from edge.scene_bands import all_valid, find_palette, read_valid
 from edge.scene_source import COLOUR
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from edge.geometry import Window
@@ -37,8 +35,8 @@ _READ_ERRORS: tuple[type[Exception], ...] = (*GDAL_ERRORS, MemoryError)
 class Blocks:
     """The chosen bands of an open TIFF, or of one of its overviews. Not thread-safe."""
 
-    def __init__(self, path: Path, file: Any, bands: tuple[int, ...]) -> None:  # noqa: ANN401 - no types
-        """Take over the open file. `bands` count from 1: one is grey or a palette's, three are RGB."""
+    def __init__(self, subject: object, file: Any, bands: tuple[int, ...]) -> None:  # noqa: ANN401 - no types
+        """Take over the open file; errors name `subject`. `bands` from 1: one is grey or a palette's, three are RGB."""
         self.width, self.height = int(file.width), int(file.height)
         rows, columns = file.block_shapes[0]
         self.grid: tuple[int, int] | None = (int(rows), int(columns))
@@ -47,7 +45,7 @@ class Blocks:
         """Set where px are not 8 bit."""
         self.palette = find_palette(file, bands)
         self.all_valid = all_valid(file, bands)
-        self.path = path
+        self.subject = subject
 
     def raw(self, window: Window, shape: tuple[int, int] | None = None) -> tuple[NDArray[Any], Valid | None]:
         """Px (bands, h, w) as stored, and validity (h, w); decimated to `shape` where that is given.
@@ -85,7 +83,7 @@ class Blocks:
 
     def _fault(self, window: Window, error: Exception) -> SceneError:
         cause = f"columns {window.x} to {window.right}, rows {window.y} to {window.bottom} cannot be read"
-        return SceneError(self.path, f"{cause} ({first_line(error)})", AGAIN)
+        return SceneError(self.subject, f"{cause} ({first_line(error)})", AGAIN)
 
     def read_into(self, window: Window, pixels: Pixels) -> Valid | None:
         """Fill RGB (h, w, 3) of a window inside the frame; validity (h, w), None where all are valid."""

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import threading
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rasterio
 from rasterio.enums import ColorInterp, Interleaving
-from rasterio.errors import NotGeoreferencedWarning
 
 from edge.errors import SceneError
 from edge.geometry import Window
 from edge.georef import GDAL_ERRORS, Georef
 from edge.scene_bands import choose_bands, is_plain_8_bit, pixel_type
-from edge.scene_blocks import AGAIN, GDAL, Blocks, first_line
+from edge.scene_blocks import Blocks
 from edge.scene_cache import MOST_BYTES
+from edge.scene_gdal import GdalFile
 from edge.scene_overview import best_overview
 from edge.scene_source import COLOUR
 from edge.stretch import SAMPLE_SIDE, Stretch, Stretcher, fit
@@ -36,8 +33,6 @@ _BLOCK_BYTES, _BLOCK_BYTES_PER_PX = 64 * 2**20, 16
 """Of a block, decoded; GDAL decodes it whole, with all of its bands, however few px of the scene lie in it."""
 _TILE_ROWS = 1024
 """Rows that a row of tiles needs, roughly."""
-_WARNING_FILTERS = threading.Lock()
-"""Python's warning filters are one list for all threads."""
 _SAMPLED_WHOLE = 16 * 2**20
 """Px up to which a scene without overviews is sampled by a decimated read, which decodes it all once."""
 _PATCHES, _PATCH = 32, 32
@@ -47,18 +42,18 @@ _PATCHES, _PATCH = 32, 32
 class GeoTiff:
     """An open TIFF. Not thread-safe: `edge.scene.Scene` lets one thread in at a time."""
 
-    def __init__(self, path: Path, options: SceneOptions) -> None:
-        """Open, choose bands, fit the stretch.
+    def __init__(self, tiff: GdalFile, options: SceneOptions) -> None:
+        """Open, choose bands, fit the stretch. The file is closed with this, and where this fails.
 
         Raises:
             SceneError: not a whole TIFF, or one whose px make no picture.
         """
         self.warnings: list[str] = []
-        self._path = path
+        self._tiff, self._subject = tiff, tiff.subject
         self._open_files: list[Any] = []
         self._overviews: dict[int, tuple[PixelSource, int] | None] = {}
-        file = self._open()
         try:
+            file = self._open()
             rows, columns = file.block_shapes[0]
             if columns < file.width and file.compression is not None:
                 file = self._open(NUM_THREADS=_THREADS)  # strips are too small a task for threads
@@ -67,7 +62,7 @@ class GeoTiff:
             self._check(options.max_pixels)
             self.synthetic = file.tags().get("SYNTHETIC") == "YES"
             self.georef = self._locate()
-            self._blocks = Blocks(path, file, self._choose(options.bands))
+            self._blocks = Blocks(self._subject, file, self._choose(options.bands))
             self.grid = self._blocks.grid
             self._blocks.stretcher = self._fit(options.stretch)
             self.stretch: Stretch | None = self._blocks.stretcher.stretch if self._blocks.stretcher else None
@@ -78,14 +73,14 @@ class GeoTiff:
                 )
         except GDAL_ERRORS as error:  # also of what was read earlier, and told late
             self.close()
-            raise _not_whole(path, error) from error
+            raise self._tiff.not_whole(error) from error
         except BaseException:
             self.close()
             raise
 
     def _open(self, **how: Any) -> Any:  # noqa: ANN401 - rasterio has no types
         """A dataset of this file, which is closed with it."""
-        file = _open(self._path, **how)
+        file = self._tiff.open(**how)
         self._open_files.append(file)
         return file
 
@@ -93,18 +88,18 @@ class GeoTiff:
         """Refuse what cannot be read window by window, or is not made of real numbers."""
         if pixel_type(self._file).kind not in "uif":
             mend = "write its amplitude to a new file first"
-            raise SceneError(self._path, f"its pixels are complex numbers ({self._file.dtypes[0]})", mend)
+            raise SceneError(self._subject, f"its pixels are complex numbers ({self._file.dtypes[0]})", mend)
         rows, columns = self._file.block_shapes[0]
         if rows * columns > max_pixels:
             cause = f"one block of it is {columns:,} x {rows:,} pixels, over the limit of {max_pixels:,}"
-            raise SceneError(self._path, cause, "write it anew as a tiled TIFF, or raise --max-pixels")
+            raise SceneError(self._subject, cause, "write it anew as a tiled TIFF, or raise --max-pixels")
         together = self._file.count if self._file.interleaving == Interleaving.pixel else 1
         size = rows * columns * together * pixel_type(self._file).itemsize
         if size > _BLOCK_BYTES + _BLOCK_BYTES_PER_PX * self.width * self.height:
             cause = f"one block of it is {size:,} bytes, far more than {self.width:,} x {self.height:,} pixels need"
-            raise SceneError(self._path, cause, "write it anew as a tiled TIFF, its bands one after the other")
+            raise SceneError(self._subject, cause, "write it anew as a tiled TIFF, its bands one after the other")
         if ColorInterp.cyan in self._file.colorinterp:
-            raise SceneError(self._path, "is a CMYK TIFF, which has no red, green and blue", "save it as RGB")
+            raise SceneError(self._subject, "is a CMYK TIFF, which has no red, green and blue", "save it as RGB")
         pages = len(self._file.subdatasets)
         if pages > 1:
             self.warnings.append(f"has {pages} pages: only the first is read")
@@ -131,7 +126,9 @@ class GeoTiff:
             self.warnings += [warning] if warning else []
             return bands
         if max(wanted) > self._file.count:
-            raise SceneError(self._path, f"has {self._file.count} bands, not {max(wanted)}", "choose others by --bands")
+            raise SceneError(
+                self._subject, f"has {self._file.count} bands, not {max(wanted)}", "choose others by --bands"
+            )
         return wanted
 
     def _fit(self, percentiles: tuple[float, float]) -> Stretcher | None:
@@ -172,6 +169,7 @@ class GeoTiff:
         """Close the file."""
         for file in self._open_files:
             file.close()
+        self._tiff.close()
 
 
 def _valid_px(raw: NDArray[Any], valid: Valid | None) -> list[NDArray[Any]]:
@@ -192,19 +190,5 @@ def tiff_size(path: Path) -> tuple[int, int]:
     Raises:
         SceneError: not a whole TIFF.
     """
-    with _open(path) as file:
+    with GdalFile(path).open() as file:
         return int(file.width), int(file.height)
-
-
-def _open(path: Path, **how: Any) -> Any:  # noqa: ANN401 - rasterio has no types
-    """A dataset. Opening is what warns of missing georeferencing; reading does not."""
-    try:
-        with rasterio.Env(**GDAL), _WARNING_FILTERS, warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path.absolute(), driver="GTiff", **how)
-    except GDAL_ERRORS as error:
-        raise _not_whole(path, error) from error
-
-
-def _not_whole(path: Path, error: BaseException) -> SceneError:
-    return SceneError(path, f"is not a whole TIFF ({first_line(error)})", AGAIN)

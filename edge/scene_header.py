@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 PICTURES = ("JPEG", "PNG", "WebP", "BMP", "GIF")
@@ -62,6 +64,9 @@ _GIF_PART = 128
 """GIF writes its px in blocks of 255 bytes."""
 _MOST_SCANS = 100
 """Of a JPEG: each is a pass over the whole picture, of however few bytes it is. libtiff has the same limit."""
+_EXIF_NAME = b"Exif\x00\x00"
+_MOST_EXIF, _MOST_NEAR = 2**20, 1000
+"""Bytes of an EXIF block, and parts before it, where only the block is wanted."""
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = 1
 
@@ -149,20 +154,72 @@ def _jpeg(file: BinaryIO) -> Header:
             bits, components = frame[2], frame[7]
             height, width = (int.from_bytes(frame[i : i + 2], "big") for i in (3, 5))
         elif marker == _JPEG_APP1:
-            segment = _at(file, at + 2, max(length - 2, 0))
-            if segment[:6] == b"Exif\x00\x00":
-                orientation = _orientation(segment[6:])
+            exif = _exif_segment(file, at, length)
+            orientation = _orientation(exif) if exif else orientation
         found = _next_marker(file, at + length)
     return Header(width, height, fault, orientation=orientation, channels=_JPEG_CHANNELS.get(components), bits=bits)
 
 
-def _next_marker(file: BinaryIO, start: int) -> tuple[int, int] | None:
-    """The first marker from a place on, and where it ends."""
+def exif_of(kind: str, file: BinaryIO) -> bytes:
+    """The EXIF block of a JPEG, PNG or WebP, which is a TIFF without a picture; empty where there is none near.
+
+    Looks at no more than the first _MOST_NEAR parts, of a JPEG only at those before its px.
+    """
+    parts = {"JPEG": _jpeg_exifs, "PNG": _png_exifs, "WebP": _webp_exifs}.get(kind)
+    return next(filter(None, islice(parts(file), _MOST_NEAR)), b"") if parts else b""
+
+
+def _jpeg_exifs(file: BinaryIO) -> Iterator[bytes]:
+    """Of each segment before the px."""
+    found = _next_marker(file, 2, near=True)
+    while found and found[0] not in (_JPEG_SCAN, _JPEG_END):
+        marker, at = found
+        length = int.from_bytes(_at(file, at, 2), "big")
+        yield _exif_segment(file, at, length) if marker == _JPEG_APP1 else b""
+        found = _next_marker(file, at + length, near=True)
+
+
+def _exif_segment(file: BinaryIO, at: int, length: int) -> bytes:
+    """The EXIF block of a JPEG's segment; empty where it holds something else, as XMP does."""
+    segment = _at(file, at + 2, max(length - 2, 0))
+    return segment.removeprefix(_EXIF_NAME) if segment.startswith(_EXIF_NAME) else b""
+
+
+def _png_exifs(file: BinaryIO) -> Iterator[bytes]:
+    """Of each chunk."""
+    at = 8
+    while len(start := _at(file, at, 8)) == 8:  # noqa: PLR2004 - the length and the name
+        length = int.from_bytes(start[:4], "big")
+        yield file.read(min(length, _MOST_EXIF)) if start[4:] == b"eXIf" else b""
+        at += 12 + length
+
+
+def _webp_exifs(file: BinaryIO) -> Iterator[bytes]:
+    """Of each chunk, where the first one says that there is one."""
+    at = 12
+    if not _has_exif(_at(file, at, 12)):
+        return
+    while len(start := _at(file, at, 8)) == 8:  # noqa: PLR2004 - the name and the length
+        length = int.from_bytes(start[4:], "little")
+        # Some writers put JPEG's name of the block before it.
+        yield file.read(min(length, _MOST_EXIF)).removeprefix(_EXIF_NAME) if start[:4] == b"EXIF" else b""
+        at += 8 + length + length % 2
+
+
+def _has_exif(chunk: bytes) -> bool:
+    """Whether the first chunk of a WebP announces an EXIF block."""
+    return chunk[:4] == b"VP8X" and bool(chunk[8] & 8)
+
+
+def _next_marker(file: BinaryIO, start: int, *, near: bool = False) -> tuple[int, int] | None:
+    """The first marker from a place on, and where it ends; None where it is not `near`, if it must be."""
     size = _HEAD  # the next one is mostly near
     while len(piece := _at(file, start, size)) > 1:
         found = _JPEG_MARKER.search(piece)
         if found:
             return piece[found.end() - 1], start + found.end()
+        if near:
+            return None
         start += len(piece) - 1  # a marker may begin with the last byte
         size = _PIECE
     return None

@@ -58,7 +58,7 @@ def best_overview(blocks: Blocks, down: int, open_level: Callable[[int], Any]) -
 def _judged(blocks: Blocks, factor: int, open_level: Callable[[int], Any], level: int) -> Blocks | None:
     """One overview, or None where it does not stand for the px or is damaged."""
     try:
-        overview = Blocks(blocks.path, open_level(level), blocks.bands)
+        overview = Blocks(blocks.subject, open_level(level), blocks.bands)
         overview.stretcher = blocks.stretcher
         return overview if _stands_for(overview, Frame(blocks, factor)) else None
     except _DAMAGED:  # what the scene itself lacks is told when it is read

@@ -58,8 +58,7 @@ class Picture:
         self.synthetic = False
         self.warnings: list[str] = []
         size = path.stat().st_size
-        if size > options.max_pixels * _BYTES_PER_PX + 2**20:
-            raise _too_large(path, f"is {size:,} bytes long", options.max_pixels)
+        check_length(path, size, options.max_pixels)
         with path.open("rb") as file:
             header = read_header(kind, file)
         _check(path, kind, header, options.max_pixels if kind in SPILLED else min(options.max_pixels, MOST_HELD))
@@ -162,11 +161,21 @@ def _has_world_file(path: Path) -> bool:
     return any(path.with_suffix(s).exists() for s in (suffix[:2] + suffix[-1:] + "w", suffix + "w", ".wld") if suffix)
 
 
-def _too_large(path: Path, cause: str, limit: int) -> SceneError:
+def _too_large(path: object, cause: str, limit: int) -> SceneError:
     mend = (
         "convert the scene to a tiled TIFF, which is read piecewise; or raise --max-pixels (JPEG, PNG) if memory allows"
     )
     return SceneError(path, f"{cause}, over the limit of {limit:,} pixels", mend)
+
+
+def check_length(subject: object, size: int, max_pixels: int) -> None:
+    """Refuse a picture by its length in bytes, before anything else is known of it.
+
+    Raises:
+        SceneError: it is longer than any picture of so many px needs.
+    """
+    if size > max_pixels * _BYTES_PER_PX + 2**20:
+        raise _too_large(subject, f"is {size:,} bytes long", max_pixels)
 
 
 def _check(path: Path, kind: str, header: Header, limit: int) -> None:

@@ -41,7 +41,7 @@ class Spill:
             OSError: there is no room on the disk, or no folder to write to.
         """
         size = math.prod(shape) * dtype.itemsize
-        with tempfile.TemporaryFile(dir=_folder()) as file:
+        with tempfile.TemporaryFile(dir=temporary_folder()) as file:
             # Claimed now: writing to a map of a full disk would end the program.
             os.posix_fallocate(file.fileno(), 0, size)
             self._map = mmap.mmap(file.fileno(), size)
@@ -83,7 +83,7 @@ def can_spill() -> bool:
     return hasattr(os, "posix_fallocate") and hasattr(mmap, "MADV_DONTNEED")
 
 
-def _folder() -> Path:
+def temporary_folder() -> Path:
     """Where temporary files go: as the user says by TMPDIR, else to a disk."""
     folder = Path(tempfile.gettempdir())
     return _ON_DISK if folder == _IN_MEMORY and os.access(_ON_DISK, os.W_OK) else folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from typing import BinaryIO, Literal
 
 MOST_PAGES = 4096
@@ -21,17 +21,16 @@ MOST_METADATA = 512 * 2**10
 """Bytes of GDAL's own metadata: the time to read them grows with their square, and is a second here."""
 _PHOTOMETRIC, _BANDS, _METADATA = 262, 277, 42112
 _YCBCR, _YCBCR_BANDS = 6, 3
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 16: 8}
+_EXIF, _MOST_POINTER = 34665, 8
+"""The tag that says where the EXIF directory is, and the bytes of that."""
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8}
 """Bytes of a value by its type, as far as it matters here."""
 
 
 def tiff_fault(file: BinaryIO) -> str | None:
     """Why a TIFF must not be opened, as a clause; None where nothing is known against it."""
     length = file.seek(0, 2)
-    file.seek(0)
-    head = file.read(16)
-    walk = _Walk(file, "big" if head[:1] == b"M" else "little", big=b"+" in head[2:4])
-    at, seen = walk.number(head[8:16] if walk.big else head[4:8]), set[int]()
+    (walk, at), seen = _begun(file), set[int]()
     while 0 < at < length and at not in seen:
         if len(seen) == MOST_PAGES:
             return f"has more than {MOST_PAGES:,} pages"
@@ -40,6 +39,32 @@ def tiff_fault(file: BinaryIO) -> str | None:
         if fault:
             return fault
     return None
+
+
+def tiff_tags(file: BinaryIO, wanted: Collection[int], length: int) -> dict[int, bytes]:
+    """Values of tags in the first directory of a TIFF, and in the EXIF directory that it names.
+
+    Args:
+        file: a TIFF, or an EXIF block, which is made like one.
+        wanted: the tags.
+        length: bytes of the file.
+
+    Returns:
+        Tag -> its bytes as they lie in the file; without the tags that are not there, or lie beyond its end, or have
+        more than MOST_METADATA bytes. The EXIF directory goes first where both have a tag.
+    """
+    walk, at = _begun(file)
+    found = walk.values(at, {*wanted, _EXIF}, length)
+    exif = found.pop(_EXIF, b"")[:_MOST_POINTER]
+    return found | walk.values(walk.number(exif), wanted, length)
+
+
+def _begun(file: BinaryIO) -> tuple[_Walk, int]:
+    """A walk over a TIFF, and where its first directory is."""
+    file.seek(0)
+    head = file.read(16)
+    walk = _Walk(file, "big" if head[:1] == b"M" else "little", big=b"+" in head[2:4])
+    return walk, walk.number(head[8:16] if walk.big else head[4:8])
 
 
 class _Walk:
@@ -56,15 +81,40 @@ class _Walk:
 
     def directory(self, at: int) -> tuple[str | None, int]:
         """What is wrong with a directory, and where the next one is; 0 for nowhere."""
-        count_size, entry_size, next_size = (8, 20, 8) if self.big else (2, 12, 4)
-        self._file.seek(at)
-        count = self.number(self._file.read(count_size))
+        count, entries = self._entries(at)
         if count > MOST_TAGS:
             return f"has a directory of {count:,} tags, more than {MOST_TAGS:,}", 0
-        data = self._file.read(count * entry_size)
-        entries = [data[at : at + entry_size] for at in range(0, len(data) - entry_size + 1, entry_size)]
         fault = next(filter(None, map(self._entry, entries)), None) or self._colours(entries)
-        return fault, 0 if fault else self.number(self._file.read(next_size))
+        return fault, 0 if fault else self.number(self._file.read(8 if self.big else 4))
+
+    def values(self, at: int, wanted: Collection[int], length: int) -> dict[int, bytes]:
+        """Bytes of some tags of a directory; see `tiff_tags`. The file has `length` bytes."""
+        found = dict[int, bytes]()
+        for entry in self._entries(at)[1] if 0 < at < length else ():
+            tag, size, count, _ = self._parts(entry)
+            if tag in wanted and tag not in found and size * count <= MOST_METADATA:
+                value = self._bytes(entry[12:] if self.big else entry[8:], size * count, length)
+                if value is not None:
+                    found[tag] = value
+        return found
+
+    def _bytes(self, value: bytes, size: int, length: int) -> bytes | None:
+        """The bytes of a tag, which are in its record or where that says; None beyond the end of the file."""
+        if size <= len(value):
+            return value[:size]
+        start = self.number(value)
+        if start + size > length:
+            return None
+        self._file.seek(start)
+        return self._file.read(size)
+
+    def _entries(self, at: int) -> tuple[int, list[bytes]]:
+        """How many tags a directory says it has, and their records; none of more than MOST_TAGS."""
+        count_size, size = (8, 20) if self.big else (2, 12)
+        self._file.seek(at)
+        count = self.number(self._file.read(count_size))
+        data = self._file.read(count * size) if count <= MOST_TAGS else b""
+        return count, [data[at : at + size] for at in range(0, len(data) - size + 1, size)]
 
     def _entry(self, entry: bytes) -> str | None:
         """What is wrong with a tag."""

@@ -30,15 +30,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 EDGE = REPOSITORY / "edge"
 
 ORDER = [
-    "errors", "logs", "assets", "preflight", "workers", "sorting", "pairs", "geometry", "polygon", "calibration", "model_card",
-    "catalogue", "tiling", "detections", "scale", "stretch", "georef", "scene_file", "scene_source", "scene_bands", "scene_blocks",
-    "scene_cache", "scene_frame", "scene_overview", "scene_header", "scene_tiff", "scene_spill", "scene_decode",
-    "scene_picture", "scene_geotiff", "scene", "scene_array", "aoi_geojson", "aoi", "preprocess", "session", "decode",
-    "merge_offers", "merge_bounds", "merge_rules", "merge_groups", "merge_choice", "merge", "count", "kinds", "sizes",
-    "detector",
+    "errors", "logs", "sqlite_file", "assets", "preflight", "workers", "sorting", "pairs", "geometry", "polygon",
+    "calibration", "model_card", "catalogue", "tiling", "detections", "scale", "stretch", "georef", "scene_file",
+    "scene_source", "scene_bands", "scene_blocks", "scene_cache", "scene_frame", "scene_overview", "scene_header",
+    "scene_tiff", "scene_spill", "scene_copy", "scene_plugin", "scene_gdal", "scene_decode", "scene_picture",
+    "scene_geotiff", "scene", "scene_array", "aoi_geojson", "aoi", "preprocess", "session", "decode", "merge_offers",
+    "merge_bounds", "merge_rules", "merge_groups", "merge_choice", "merge", "count", "kinds", "sizes", "detector",
     "batching", "plan", "featureless", "coarse", "engine", "pipeline", "document", "golden", "write", "speed", "bulk",
-    "server",
-    "commands", "cli",
+    "server", "commands", "cli",
 ]  # fmt: skip
 """The parts of `edge`, in the order in which data flow: each imports only what stands before it."""
 

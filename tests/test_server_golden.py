@@ -1,4 +1,4 @@
-"""Each golden scene by the command line, POST, a job, and the Open Inference Protocol: the same document."""
+"""Each golden scene by the command line, bulk, POST, a job, and the Open Inference Protocol: the same document."""
 
 from __future__ import annotations
 
@@ -86,14 +86,22 @@ WAYS: list[Callable[[httpx.Client, Path], Document]] = [
 ]  # fmt: skip
 
 
+def _told(*words: str) -> str:
+    """What a command prints that counts all scenes."""
+    scenes = [str(samples_dir() / name) for name in SCENES]
+    command = [sys.executable, "-m", "edge.cli", words[0], *scenes, "--provider", "cpu", "--precision", "fp32"]
+    root = Path(__file__).resolve().parent.parent
+    return subprocess.run([*command, *words[1:]], capture_output=True, text=True, check=True, cwd=root).stdout
+
+
+def _by_scene(lines: str) -> dict[str, Document]:
+    return {document["scene"]: document for document in map(json.loads, lines.splitlines())}
+
+
 @pytest.fixture(scope="module")
 def counted() -> dict[str, Document]:
     """What the command line says, by scene."""
-    scenes = [str(samples_dir() / name) for name in SCENES]
-    command = [sys.executable, "-m", "edge.cli", "count", *scenes, "--provider", "cpu", "--precision", "fp32", "--json"]
-    root = Path(__file__).resolve().parent.parent
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
-    return {document["scene"]: document for document in map(json.loads, done.stdout.splitlines())}
+    return _by_scene(_told("count", "--json"))
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -105,3 +113,9 @@ def test_a_golden_scene_has_the_same_document_by_every_way_in(
     assert differences(SCENES[name], answer(document)) == []
     assert document["seconds"].keys() == counted[name]["seconds"].keys()
     assert {**document, "seconds": None} == {**counted[name], "seconds": None}
+
+
+def test_golden_scenes_have_the_same_documents_in_bulk(counted: dict[str, Document], tmp_path: Path) -> None:
+    _told("bulk", "--out", str(tmp_path), "--format", "jsonl")
+    found = _by_scene((tmp_path / "documents.jsonl").read_text())
+    assert found == {name: {k: v for k, v in told.items() if k != "seconds"} for name, told in counted.items()}

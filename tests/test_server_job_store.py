@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.errors import OutputError
-from edge.server.job_ledger import APPLICATION, VERSION
+from edge.server.job_ledger import LEDGER
 from edge.server.job_record import ENDED, MOVES, Job, State
 from edge.server.job_store import JobStore
 from edge.server.options import CountOptions
@@ -193,7 +193,7 @@ def _foreign(path: Path) -> None:
 def _newer(path: Path) -> None:
     JobStore(path).close()
     database = sqlite3.connect(path)
-    database.execute(f"PRAGMA user_version = {VERSION + 1}")
+    database.execute(f"PRAGMA user_version = {LEDGER.version + 1}")
     database.close()
 
 
@@ -233,8 +233,8 @@ def test_a_ledger_belongs_to_one_server(tmp_path: Path) -> None:
 def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
     JobStore(tmp_path / "jobs.sqlite").close()
     database = sqlite3.connect(tmp_path / "jobs.sqlite")
-    assert database.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
-    assert database.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    assert database.execute("PRAGMA application_id").fetchone() == (LEDGER.application,)
+    assert database.execute("PRAGMA user_version").fetchone() == (LEDGER.version,)
     database.close()
 
 

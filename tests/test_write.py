@@ -6,11 +6,8 @@ import csv
 import errno
 import json
 import os
-import resource
-import signal
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import cv2
 import numpy as np
@@ -18,18 +15,16 @@ import pytest
 import shapely
 import shapely.geometry
 from scene_documents import HEIGHT, KINDS, WIDTH, document, fleet, vessel
+from small_disk import largest_file
 
 from edge.errors import OutputError, UsageError
 from edge.write import FORMATS, check_formats, unique_stem, write_formats
-from edge.write.atomic import write_bytes, write_text
+from edge.write.atomic import replacing, write_bytes, write_text
 from edge.write.coco import data_set
 from edge.write.detections_csv import HEADER
 from edge.write.document_json import line, pretty
 from edge.write.geojson import feature_collection
 from training.sources import Source, read_scenes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 VECTORS = ["json", "geojson", "csv", "coco", "yolo"]
 NAME = 'a "terminal", at\nnight é.tif'
@@ -323,19 +318,6 @@ def _leftovers(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@contextmanager
-def _largest_file(size: int) -> Iterator[None]:
-    """The system refuses to write more, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
-
-
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     write_text(path, "one\r\n")
@@ -354,7 +336,7 @@ def test_files_have_the_usual_permissions(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_what_was_there(name: str, tmp_path: Path) -> None:
     path = _write(name, document(), tmp_path)
     before = path.read_bytes()
-    with _largest_file(len(before)), pytest.raises(OutputError, match="larger than a file may be") as caught:
+    with largest_file(len(before)), pytest.raises(OutputError, match="larger than a file may be") as caught:
         _write(name, document(fleet(500)), tmp_path)
     assert caught.value.exit_code == 2
     assert path.read_bytes() == before
@@ -394,6 +376,38 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_text(tmp_path / "result", "text")
+    assert _leftovers(tmp_path) == []
+
+
+def test_a_file_written_piece_by_piece_is_there_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "result"
+    path.write_text("before")
+    with replacing(path) as file:
+        file.write(b"one ")
+        file.write(bytearray(b"x" * 100_000))
+        assert path.read_text() == "before"
+    assert path.read_bytes() == b"one " + b"x" * 100_000
+    assert _leftovers(tmp_path) == ["result"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError("theirs"), OSError(errno.EIO, "theirs")])
+def test_trouble_between_the_pieces_is_told_as_it_is_and_leaves_what_was_there(
+    error: BaseException, tmp_path: Path
+) -> None:
+    path = tmp_path / "result"
+    path.write_text("before")
+    with pytest.raises(BaseException, match=r"theirs|^$") as caught, replacing(path) as file:  # noqa: PT012 - as it is used
+        file.write(b"half")
+        raise error
+    assert not isinstance(caught.value, OutputError)
+    assert path.read_text() == "before"
+    assert _leftovers(tmp_path) == ["result"]
+
+
+def test_a_piece_that_finds_no_room_names_the_file_and_ends_the_writing(tmp_path: Path) -> None:
+    path = tmp_path / "result"
+    with largest_file(100_000), pytest.raises(OutputError, match="result: is larger than"), replacing(path) as file:
+        file.writelines([b"x" * 50_000] * 10)
     assert _leftovers(tmp_path) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,9 @@ from edge.speed import AUTO, Choice, choose, read_speeds, speeds_file
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+
+
+LOG = logging.getLogger(__name__)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +131,12 @@ def choose_way(card: ModelCard, args: argparse.Namespace) -> Choice:
 def say(choice: Choice) -> None:
     """Say on stderr what `auto` chose."""
     print(f"tanker-edge: runs on {choice.provider} in {choice.precision}, {choice.why}", file=sys.stderr)
+
+
+def log_choice(choice: Choice) -> None:
+    """Say in the log what `auto` chose."""
+    facts = {"provider": choice.provider, "precision": choice.precision, "why": choice.why}
+    LOG.info("model_way", extra={"fields": facts})
 
 
 def load_chosen(args: argparse.Namespace, tell: Callable[[Choice], None] = say) -> Detector:

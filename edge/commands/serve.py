@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge import logs
 from edge.batching import MOST_AT_ONCE, batched
-from edge.commands._model import add_model_arguments, load_chosen
+from edge.commands._model import add_model_arguments, load_chosen, log_choice
 from edge.errors import UsageError
 from edge.server.run import serve
 from edge.server.settings import DAY_S, GIB, LONGEST_TOKEN, MIB, Settings
@@ -20,7 +20,6 @@ from edge.server.settings import DAY_S, GIB, LONGEST_TOKEN, MIB, Settings
 if TYPE_CHECKING:
     import argparse
 
-    from edge.speed import Choice
 
 LOG = logging.getLogger(__name__)
 TOKEN = "TANKER_EDGE_TOKEN"  # noqa: S105 - the name of a variable
@@ -93,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     logs.set_up(args.log_level)
     settings = settings_of(args, os.environ.pop(TOKEN, None))
-    serve(settings, lambda: batched(load_chosen(args, _tell), MOST_AT_ONCE))
+    serve(settings, lambda: batched(load_chosen(args, log_choice), MOST_AT_ONCE))
     return 0
 
 
@@ -169,9 +168,3 @@ def _folder(told: Path) -> Path:
     if not told.is_dir():
         raise UsageError("--allow-path", f"{told} is no folder", "give one that is there")
     return told.resolve()
-
-
-def _tell(choice: Choice) -> None:
-    """Say which way to run the model was chosen."""
-    facts = {"provider": choice.provider, "precision": choice.precision, "why": choice.why}
-    LOG.info("model_way", extra={"fields": facts})

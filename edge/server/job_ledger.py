@@ -6,16 +6,13 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from edge.errors import OutputError
+from edge.sqlite_file import Kind
 from edge.write.atomic import make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-APPLICATION = 0x544B4A31
-"""Says in the file's head whose it is."""
-VERSION = 1
-"""Of the schema."""
-_ELSEWHERE = "move it away, or give another --state"
+LEDGER = Kind("ledger of jobs", 0x544B4A31, 1, "--state")
 
 SCHEMA = """
 CREATE TABLE jobs (
@@ -82,28 +79,15 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")  # each commit is on the disk, not on its way
     if new:
-        database.executescript(
-            f"BEGIN;{SCHEMA}PRAGMA application_id={APPLICATION};PRAGMA user_version={VERSION};COMMIT"
-        )
+        database.executescript(f"BEGIN;{SCHEMA}{LEDGER.mark()}COMMIT")
 
 
 def _check(path: Path, database: sqlite3.Connection) -> bool:
     """Whether it is new; what is neither that nor a ledger is refused."""
-    application, version, tables = (
-        database.execute(question).fetchone()[0]
-        for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-    )
-    if not tables:
-        return True
-    if application != APPLICATION:
-        raise OutputError(path, "is a database, but no ledger of jobs", _ELSEWHERE)
-    if version > VERSION:
-        cause = f"is of version {version}, from a newer tanker-edge; this one knows {VERSION}"
-        raise OutputError(path, cause, "install the newer one again, or give another --state")
-    found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise OutputError(path, f"is damaged ({found})", _ELSEWHERE)
-    return False
+    new = not LEDGER.version_of(path, database)
+    if not new:
+        LEDGER.check(path, database)
+    return new
 
 
 def _told(path: Path, error: sqlite3.Error) -> OutputError:
@@ -112,5 +96,5 @@ def _told(path: Path, error: sqlite3.Error) -> OutputError:
     if "locked" in text:
         return OutputError(path, "is in use by another server", "stop that one, or give another --state")
     if "not a database" in text or "malformed" in text:
-        return OutputError(path, f"is no ledger of jobs ({text})", _ELSEWHERE)
+        return OutputError(path, f"is no {LEDGER.name} ({text})", LEDGER.elsewhere)
     return OutputError(path, f"cannot be opened ({text})", "give a folder that you may write to, with room left")

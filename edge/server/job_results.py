@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import TankerEdgeError
@@ -16,7 +16,6 @@ from edge.write import FORMATS as WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from edge.server.core import Core
     from edge.server.job_record import Job
@@ -96,7 +95,7 @@ def _draw(core: Core, job: Job, path: Path) -> None:
     document = _document(core.jobs, job)
 
     def draw() -> None:
-        with open_job(job, core.jobs.files, core.settings) as scene, told_without(scene.path.parent):
+        with open_job(job, core.jobs.files, core.settings) as scene, told_without(Path(str(scene.path)).parent):
             WRITERS["overlay"].write(document, path, scene=scene)
 
     _write(core.jobs, job, path, draw)

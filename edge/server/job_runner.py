@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.errors import OutputError, TankerEdgeError
@@ -142,7 +143,8 @@ class Runner:
         work = core.work(run.stop, patient=True, on_tile=run.on_tile)  # from here on the core's end sets run.stop
         if job.source == "url":
             fetch_scene(job, files, core.settings, run.stop)
-        with open_job(job, files, core.settings) as scene, told_without(files.folder(job.id), scene.path.parent):
+        own = files.folder(job.id)
+        with open_job(job, files, core.settings) as scene, told_without(own, Path(str(scene.path)).parent):
             counted, result = score_open(scene, job.count_options, work, files.area(job))
             files.write(job.id, counted, candidates(scene, work.detector, result))
         return counted

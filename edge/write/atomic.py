@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from edge.errors import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from typing_extensions import Buffer
+
+_PREFIX, _SUFFIX = ".tanker-edge-", ".tmp"
+"""Of the names of files that are being written."""
 _ELSEWHERE = "choose a folder that you may write to"
 _FULL = ("no space is left there", "free some space, or choose another folder")
 _TROUBLE = {
@@ -47,16 +53,76 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     Raises:
         OutputError: the file cannot be written; what was there before is still there.
     """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file piece by piece: a new one, which takes the place of what was there when the block ends well.
+
+    However the block ends otherwise, everything is left as it was. Errors of the block that are not of this file go
+    through as they are.
+
+    Raises:
+        OutputError: the file cannot be written; `write` of the file raises it too.
+    """
+    temporary = path.parent / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
     try:
+        with io.BufferedWriter(_opened(temporary, path)) as file:
+            yield cast("BinaryIO", file)
+            with _told_of(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with _told_of(path):
+            temporary.replace(path)  # on POSIX the one step that others see
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    _settle(path.parent)
+
+
+class _Raw(io.FileIO):
+    """A new file whose trouble is told as that of the file whose place it takes."""
+
+    def __init__(self, temporary: Path, path: Path) -> None:
+        super().__init__(temporary, "xb")  # not tempfile: its files are readable by their owner only
+        self._path = path
+
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise _explained(self._path, error) from error
+
+
+def _opened(temporary: Path, path: Path) -> _Raw:
+    """The new file, where one could take the place of `path`."""
+    with _told_of(path):
         if path.is_dir():
             raise OutputError(path, "is a folder, not a file", "choose another name")
         if path.exists() and not path.is_file():
             raise OutputError(path, "is a device or a pipe, not a file", "choose another name")
-        _replace(path, data)
+        return _Raw(temporary, path)
+
+
+@contextlib.contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Tell the system's errors in the user's words."""
+    try:
+        yield
     except OSError as error:
         raise _explained(path, error) from error
     except ValueError as error:  # a null byte
         raise OutputError(repr(str(path)), f"is no file name ({error})", "choose another name") from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder; the caller sees to it that nobody else writes there."""
+    for left in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            left.unlink()
 
 
 def make_folder(path: Path) -> None:
@@ -73,22 +139,6 @@ def make_folder(path: Path) -> None:
         raise _explained(path, error) from error
     except ValueError as error:
         raise OutputError(repr(str(path)), f"is no folder name ({error})", "choose another folder") from error
-
-
-def _replace(path: Path, data: bytes | memoryview) -> None:
-    """Write beside the file, then rename over it: on POSIX the one step that others see."""
-    temporary = path.parent / f".tanker-edge-{secrets.token_hex(8)}.tmp"
-    try:
-        with temporary.open("xb") as file:  # not tempfile: its files are readable by their owner only
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    _settle(path.parent)
 
 
 def _settle(folder: Path) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge.errors import OutputError
-from edge.geometry import Window, clip_polygon, polygon_area
+from edge.geometry import Window, clip_polygon
 from edge.write.atomic import write_text
 from edge.write.document_json import plain, summary
+from edge.write.ring import signed_area
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from edge.geometry import Floats
     from edge.scene import Scene
 
 _PROPERTIES = (
@@ -43,7 +45,7 @@ def feature_collection(document: dict[str, Any]) -> dict[str, Any]:
             "has no georeference, so GeoJSON of it cannot be written",
             "choose coco, csv, yolo, json or overlay, or give the scene as a GeoTIFF with a CRS",
         )
-    features = [_feature(row, document["scene"]) for row in document["detections"]]
+    features = [feature(row, document["scene"]) for row in document["detections"]]
     return {"type": "FeatureCollection", "features": features, "summary": summary(document)}
 
 
@@ -63,35 +65,42 @@ def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
-def _feature(row: dict[str, Any], scene: str) -> dict[str, Any]:
+def feature(row: dict[str, Any], scene: str) -> dict[str, Any]:
+    """One vessel of a scene of this name as a Feature; its id is that within the scene."""
     corners = row["corners_lonlat"]
     properties = {key: row[key] for key in _PROPERTIES} | {"scene": scene, "near_threshold": row["near_threshold"]}
     return {
         "type": "Feature",
         "id": row["id"],
-        "geometry": None if corners is None else _geometry(np.array(corners, np.float64)),
+        "geometry": None if corners is None else polygon(corners),
         "properties": plain(properties),
     }
 
 
-def _geometry(corners: Floats) -> dict[str, Any] | None:
-    """The polygon of corners (4, 2) degrees."""
-    if not np.isfinite(corners).all():
+def polygon(corners: Sequence[Sequence[float | None]]) -> dict[str, Any] | None:
+    """The Polygon, or MultiPolygon, of corners (4, 2) degrees; None where one of them has no place on Earth."""
+    points = [(lon, lat) for lon, lat in corners if lon is not None and lat is not None]
+    if len(points) < len(corners) or not all(math.isfinite(value) for point in points for value in point):
         return None
-    ring = corners.copy()
-    ring[:, 0] -= 360 * np.round((ring[:, 0] - ring[0, 0]) / 360)  # continuous across the antimeridian
-    x, y = (ring - ring[0]).T
-    if np.dot(x, np.roll(y, -1)) < np.dot(y, np.roll(x, -1)):
-        ring = ring[::-1]
-    if np.abs(ring[:, 0]).max() <= _WORLD.right:
+    first = points[0][0]
+    ring = [(lon - 360 * round((lon - first) / 360), lat) for lon, lat in points]  # continuous across the antimeridian
+    if signed_area(ring) < 0:
+        ring.reverse()
+    if max(abs(lon) for lon, _ in ring) <= _WORLD.right:
         return {"type": "Polygon", "coordinates": [_closed(ring)]}
-    beyond = 360 * np.sign(ring[np.abs(ring[:, 0]).argmax(), 0])
-    parts = [clip_polygon(ring, _WORLD), clip_polygon(ring - [beyond, 0], _WORLD)]
-    rings = [[_closed(part)] for part in parts if polygon_area(part) > 0]
-    return {"type": "MultiPolygon", "coordinates": rings}
+    parts = _cut(ring)
+    return {"type": "MultiPolygon", "coordinates": parts} if parts else None
 
 
-def _closed(ring: Floats) -> list[list[float]]:
+def _cut(outline: Sequence[tuple[float, float]]) -> list[list[list[list[float]]]]:
+    """An outline (n, 2) over the antimeridian as one polygon on each side of it."""
+    points = np.array(outline)
+    beyond = 360 * np.sign(points[np.abs(points[:, 0]).argmax(), 0])
+    parts = [clip_polygon(points, _WORLD), clip_polygon(points - [beyond, 0], _WORLD)]
+    rings = [_closed(part.tolist()) for part in parts if len(part)]
+    return [[ring] for ring in rings if signed_area(ring) > 0]  # where it only touches the antimeridian, there is none
+
+
+def _closed(ring: Sequence[Sequence[float]]) -> list[list[float]]:
     """A ring (n, 2) with its first point once more at the end."""
-    points: list[list[float]] = np.round(np.concatenate([ring, ring[:1]]), _DIGITS).tolist()
-    return points
+    return [[round(lon, _DIGITS), round(lat, _DIGITS)] for lon, lat in (*ring, ring[0])]
