@@ -2,8 +2,8 @@
 
     python -m benchmarks.bulk --data ../shared/data
 
-The engine alone has one half of the pictures before the bulk run and the other half after it, so that a machine that
-slows down meanwhile favours nobody. `sahi predict` has every n-th picture, and so has a bulk run after it.
+The engine alone has every n-th picture before the bulk run and as many others after it, so that a machine that slows
+down meanwhile favours nobody. `sahi predict` has every n-th picture, and so has a bulk run after it.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 PARTS = ("engine", "sahi")
 TENTHS = 10
+WHOLE = 2
+"""The engine alone gets every second picture twice: all of them."""
 SAHI_EVERY = 50
 """sahi gets one picture of so many."""
 
@@ -153,10 +155,11 @@ def linked(folder: Path, every: int) -> Path:
 
 
 def beside_engine(bench: Bench) -> Document:
-    """Half of the engine, all of bulk, the other half of the engine."""
-    first = bench.engine("0/2")
+    """A part of the engine, all of bulk, another part of the engine."""
+    every = bench.args.engine_every
+    first = bench.engine(f"0/{every}")
     bulk = bench.bulk(bench.folder)
-    second = bench.engine("1/2")
+    second = bench.engine(f"{every // 2}/{every}")
     halves = [first, second]
     alone = sum(half["megapixels"] for half in halves) / sum(half["seconds"] for half in halves)
     print(table([{"side": "engine alone", "mp_per_s": round(alone, 3)}, {"side": "bulk", **_short(bulk)}]))
@@ -166,7 +169,7 @@ def beside_engine(bench: Bench) -> Document:
         "bulk": bulk,
         "share_of_engine": round(bulk["mp_per_s"] / alone, 4),
         "share_of_engine_whole_command": round(bulk["megapixels"] / bulk["wall_s"] / alone, 4),
-        "same_vessels": bulk["vessels"] == sum(half["vessels"] for half in halves),
+        "same_vessels": bulk["vessels"] == sum(half["vessels"] for half in halves) if every == WHOLE else None,
     }
 
 
@@ -188,6 +191,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_archive(parser)
     add_venv(parser)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (all)")
+    parser.add_argument(
+        "--engine-every", type=int, default=WHOLE, help="the engine alone gets one picture of N, twice (%(default)s)"
+    )
     parser.add_argument("--sahi-every", type=int, default=SAHI_EVERY, help="sahi gets one picture of N (%(default)s)")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model folder (%(default)s)")
     parser.add_argument("--provider", default="cpu", help="execution provider (%(default)s)")

@@ -16,6 +16,8 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from edge.bulk.stores import Patience, Stores
 
@@ -101,19 +103,17 @@ class _Counted:
         return answer
 
 
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: Any) -> None:  # noqa: ANN401
+        pass
+
+
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3]:
     """One for all tests of a process: it takes a second to start."""
-    from moto.server import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import WSGIRequestHandler, make_server
-
-    class Quiet(WSGIRequestHandler):
-        def log(self, *_: Any) -> None:
-            pass
-
     traffic = Traffic()
     app = _Counted(DomainDispatcherApplication(create_backend_app), traffic)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     with pytest.MonkeyPatch.context() as patch:

@@ -8,7 +8,6 @@ import io
 import os
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -208,9 +207,11 @@ def test_options_are_heard(folder: Path) -> None:
 # Copies
 
 
-def _open_files() -> int:
+def _open_files() -> list[str]:
+    """Files, and not the connections that libraries keep."""
     gc.collect()
-    return len(os.listdir("/proc/self/fd"))
+    links = (str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+    return sorted(link for link in links if link.startswith("/") and not link.startswith("/proc"))
 
 
 @pytest.mark.parametrize("most_in_memory", [0, 2**20], ids=["on the disk", "in memory"])
@@ -361,6 +362,14 @@ def test_the_user_ends_the_program_in_the_middle_of_a_read(folder: Path) -> None
             scene.read(Window(0, 0, 300, 200), Scale())
 
 
+def _read(scene: Scene, window: Window) -> NDArray[np.uint8] | None:
+    """Px; None where they cannot be read."""
+    try:
+        return scene.read(window, Scale())[0]
+    except SceneError:
+        return None
+
+
 @pytest.mark.parametrize("kind", ["large.tif", "larger.tif", "long.tif"])
 @pytest.mark.parametrize("kept", [0.4, 0.8])
 def test_what_is_cut_off_fails_where_the_file_does(folder: Path, tmp_path: Path, kind: str, kept: float) -> None:
@@ -371,15 +380,9 @@ def test_what_is_cut_off_fails_where_the_file_does(folder: Path, tmp_path: Path,
     with open_scene(path) as file, open_scene(Held(path)) as scene:
         seen = []
         for window in [Window(x, y, 64, 64) for y in (1020, 0, 600, 1020, 0) for x in (0, 800)]:
-            try:
-                wanted = file.read(window, Scale())[0]
-            except SceneError:
-                with pytest.raises(SceneError, match=r"cannot be read \("):
-                    scene.read(window, Scale())
-                seen.append(False)
-            else:
-                assert np.array_equal(scene.read(window, Scale())[0], wanted)
-                seen.append(True)
+            wanted, got = _read(file, window), _read(scene, window)
+            assert got is wanted is None or np.array_equal(got, wanted)
+            seen.append(wanted is None)
     assert set(seen) == {True, False}, "some are there, some are not"
 
 
@@ -421,9 +424,9 @@ def test_one_plugin_serves_all_scenes(folder: Path, monkeypatch: pytest.MonkeyPa
     asked = []
     sound = rasterio.open
 
-    def spy(*args: Any, **how: Any) -> Any:
+    def spy(name: str, **how: object) -> rasterio.DatasetReader:
         asked.append("opener" in how)
-        return sound(*args, **how)
+        return sound(name, **how)
 
     monkeypatch.setattr(rasterio, "open", spy)
     for _ in range(5):

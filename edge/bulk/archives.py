@@ -111,9 +111,7 @@ class Archives:
             self._slots[base] = slot
             self._slots.move_to_end(base)
             slot.users += 1
-            for old in list(self._slots.values())[: -MOST_OPEN or None]:
-                if not old.users:
-                    self._drop(old)
+            self._drop_old()
         return slot
 
     def _give_back(self, slot: _Slot) -> None:
@@ -123,6 +121,13 @@ class Archives:
                 self._drop(slot)
             elif slot.dropped and not slot.users:
                 slot.close()
+            self._drop_old()
+
+    def _drop_old(self) -> None:
+        """Those that were asked for long ago, but for what is in use."""
+        for slot in list(self._slots.values())[:-MOST_OPEN]:
+            if not slot.users:
+                self._drop(slot)
 
     def _drop(self, slot: _Slot) -> None:
         slot.dropped = True

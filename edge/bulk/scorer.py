@@ -167,7 +167,11 @@ class Scorer:
                 read_again(task.place.base, Means(ListOptions(), Stores(self._recipe.stores)))
             with self._share.of(task.size), self._files.open(task.place, task.name) as file:
                 self._check_stopped(task)
-                look = self._look(file, task, known)
+                try:
+                    look = self._look(file, task, known)
+                except TankerEdgeError as error:  # GDAL does not hand on why a read has failed
+                    trouble = None if isinstance(file, Path) else file.trouble
+                    raise error from (trouble or error.__cause__)
         except _FATAL:
             raise
         except (TankerEdgeError, OSError) as error:

@@ -29,7 +29,7 @@ _SETTINGS: Mapping[str, frozenset[str]] = {
     ),
     "gs": frozenset(
         f"GOOGLE_{name}"
-        for name in ("APPLICATION_CREDENTIALS", "SERVICE_ACCOUNT", "SERVICE_ACCOUNT_KEY", "BASE_URL", "SKIP_SIGNATURE")
+        for name in ("APPLICATION_CREDENTIALS", "SERVICE_ACCOUNT", "SERVICE_ACCOUNT_KEY", "SKIP_SIGNATURE")
     ),
     "az": frozenset(
         f"AZURE_{name}"
@@ -41,7 +41,8 @@ _SETTINGS: Mapping[str, frozenset[str]] = {
     ),
 }  # fmt: skip
 """Names that obstore knows; the environment has others with the same beginnings."""
-_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AZURE_STORAGE_ENDPOINT", "GOOGLE_BASE_URL")
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AZURE_STORAGE_ENDPOINT", "GOOGLE_SERVICE_ACCOUNT_KEY")
+"""Settings that may say that a store is reached by http://."""
 _WHOLE = 60
 """Times as long may a whole object take as a part of it."""
 
