@@ -144,13 +144,12 @@ def memory(watch: Watch) -> Document:
 
 
 def linked(folder: Path, every: int) -> Path:
-    """A folder of links to every n-th picture of an archive."""
+    """A folder of links to every n-th picture of an archive, without folders in it: sahi does not look into them."""
     part = folder.with_name(f"{folder.name}-every-{every}")
     shutil.rmtree(part, ignore_errors=True)
     for path in sorted(folder.rglob("*.jpg"))[::every]:
-        link = part / path.relative_to(folder)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        os.link(path, link)
+        part.mkdir(exist_ok=True)
+        os.link(path, part / "-".join(path.relative_to(folder).parts))
     return part
 
 

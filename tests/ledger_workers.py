@@ -30,7 +30,7 @@ NOBODY = 65534
 
 
 def entry(name: str, folder: str = "/archive/a", **known: Any) -> Entry:  # noqa: ANN401 - fields of Entry
-    return Entry(Place(f"{folder}/{name}"), name, **known)
+    return Entry(Place(f"{folder}/{name}"), name, **{"size": 100, **known})
 
 
 def document(name: str, coverage: float = 1.0, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - of any kind

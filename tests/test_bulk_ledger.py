@@ -62,7 +62,7 @@ def states(ledger: Ledger) -> dict[str, str]:
 
 def test_a_task_is_what_was_listed(ledger: Ledger) -> None:
     whole = Entry(Place("/a/b.zip", "c/d.tif"), "d.tif", "west", Acquired(MOMENT, "stac"), 0.5, 17, "stamp")
-    bare = entry("e.tif")
+    bare = entry("e.tif", size=None)
     assert ledger.add([whole, bare]) == Added(new=2)
     first, second = ledger.claim(5)
     assert first == Task(first.number, whole.place, "d.tif", 0.5, 17)
@@ -523,7 +523,8 @@ class Model(RuleBasedStateMachine):
             return "known"
         old = scene.listed
         by_stamp = old.stamp is not None and new.stamp is not None
-        same = old.gsd_m == new.gsd_m and (old.stamp == new.stamp if by_stamp else old.size == new.size)
+        told = new.stamp is not None or new.size is not None
+        same = told and old.gsd_m == new.gsd_m and (old.stamp == new.stamp if by_stamp else old.size == new.size)
         if scene.state == "waiting" or (scene.state == "done" and same):
             scene.listed = replace(new, stamp=new.stamp or (old.stamp if scene.state == "done" else None))
             return "known"

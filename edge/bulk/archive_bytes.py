@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,6 +56,10 @@ class LocalArchive:
     def part(self, start: int, size: int) -> Reader:
         """A part of it; raises an OSError where it cannot be opened, or is another file by now."""
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        info = os.fstat(descriptor)
+        if f"{info.st_mtime_ns}-{info.st_size}" != self._stamp:
+            os.close(descriptor)
+            raise OSError(errno.ESTALE, "has changed while it was being read", self._path)
 
         def fetch(spans: Sequence[Span]) -> list[bytes]:
             return [_read(descriptor, start + a, start + b, self._path) for a, b in spans]

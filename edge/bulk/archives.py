@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edge.bulk.archive_bytes import LocalArchive, StoredArchive
 from edge.bulk.archive_tar import CompressedTar, PlainTar, open_tar
 from edge.bulk.archive_zip import ZipArchive
-from edge.bulk.inputs_base import is_url
+from edge.bulk.inputs_base import is_url, path_of
 from edge.bulk.store_file import StoreFile
 from edge.errors import SceneError
 
@@ -45,7 +45,7 @@ class _Slot:
             if self._bytes is None or self._index is None:
                 found = StoredArchive(StoreFile(stores, self.base)) if is_url(self.base) else LocalArchive(self.base)
                 self._stamp = found.stamp()
-                opened = ZipArchive if self.base.lower().endswith(".zip") else open_tar
+                opened = ZipArchive if path_of(self.base).lower().endswith(".zip") else open_tar
                 self._bytes, self._index = found, opened(found, self.base)
             return self._bytes, self._index
 

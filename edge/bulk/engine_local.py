@@ -22,8 +22,6 @@ class LocalEngine:
     def run(self, tasks: Iterator[Task]) -> Generator[Done, None, None]:
         """Dones in the order in which they are done.
 
-        Large scenes wait for their turn on threads of their own number: small ones go on beside them.
-
         Raises:
             ProviderError: the network failed; so for a ModelError and a StoppedError. What runs is ended.
         """

@@ -25,8 +25,9 @@ class Place:
     """Of the archive that `base` is; empty where `base` is the scene."""
 
     def __str__(self) -> str:
-        """For people, and for the tables."""
-        return f"{self.base}{WITHIN}{self.member}" if self.member else self.base
+        """For people, and for the tables: without the query of a URL, which may be a signature."""
+        base = self.base.partition("?")[0] if "://" in self.base else self.base
+        return f"{base}{WITHIN}{self.member}" if self.member else base
 
 
 @dataclass(frozen=True, slots=True)

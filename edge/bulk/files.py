@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edge.bulk.archives import Archives
 from edge.bulk.inputs_base import is_url
 from edge.bulk.retry import is_transient
+from edge.bulk.sidecars import sidecars
 from edge.bulk.store_file import StoreFile
 from edge.bulk.stores import Stores
 from edge.scene import HEAD, SceneOptions, check_kind
@@ -89,7 +90,8 @@ class Files:
 
 def _hash(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
+    for part in (path, *map(Path, sidecars(str(path)))):
+        with part.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
     return f"sha256:{digest.hexdigest()}"

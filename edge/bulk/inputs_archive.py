@@ -72,7 +72,7 @@ def list_archive_or_itself(found: Found, means: Means, first: str | None, own: s
     """The same of one in a folder `own`; a damaged archive is an entry itself, which will fail: see `read_again`."""
     try:
         yield from list_archive(found, means, first)
-    except InputError:  # told before the first member
+    except (InputError, OSError):  # told before the first member
         yield found.entry(means.options.terminal or first or own)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from edge.bulk.entry import Entry, Place
+from edge.bulk.sidecars import sidecars
 from edge.bulk.time_pattern import check_pattern
 from edge.errors import InputError, UsageError
 
@@ -117,7 +118,8 @@ class Means:
         if is_url(base):
             return Found(base, *self.store(base).stat(base))
         stat = os.stat(base)  # noqa: PTH116 - paths stay texts: there may be a million
-        return Found(base, stat.st_size, f"{stat.st_mtime_ns}-{stat.st_size}")
+        beside = [os.stat(path).st_mtime_ns for path in sidecars(base)]  # noqa: PTH116
+        return Found(base, stat.st_size, "-".join(map(str, (stat.st_mtime_ns, stat.st_size, *beside))))
 
     def find_any(self, path: str) -> Found:
         """A file on disk that may be missing: the run tells of it, and goes on."""

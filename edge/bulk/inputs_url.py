@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from edge.bulk.inputs_archive import list_archive
+from edge.bulk.inputs_archive import list_archive_or_itself
 from edge.bulk.inputs_base import Found, is_archive, is_hidden, is_image
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def list_prefix(url: str, means: Means) -> Iterator[Entry]:
         if is_image(found.name):
             yield found.entry(means.options.terminal or terminal or own)
         elif is_archive(found.name):
-            yield from list_archive(found, means, terminal)
+            yield from list_archive_or_itself(found, means, terminal, own)
 
 
 def is_url_glob(url: str) -> bool:
@@ -58,7 +58,7 @@ def list_url_glob(url: str, means: Means) -> Iterator[Entry]:
         if wanted.fullmatch(below) and is_image(found.name):
             yield found.entry(means.options.terminal or found.folder)
         elif wanted.fullmatch(below) and is_archive(found.name):
-            yield from list_archive(found, means)
+            yield from list_archive_or_itself(found, means, None, found.folder)
 
 
 def _found(prefix: str, means: Means) -> Iterator[tuple[Found, str]]:

@@ -16,9 +16,11 @@ from __future__ import annotations
 import threading
 import zlib
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.bulk.alive import Worker, alive, machine, peers, sweep
+from edge.bulk.inputs_base import is_archive, is_url
 from edge.bulk.ledger_claim import Tally, claim, free, release, tally
 from edge.bulk.ledger_end import end, keep, key_of
 from edge.bulk.ledger_file import LEDGER, WORKERS, changing, connect, explained, reader
@@ -31,7 +33,6 @@ from edge.write.atomic import make_folder
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from edge.bulk.alive import Peer
@@ -95,13 +96,15 @@ class Ledger:
         return added
 
     def forget_failures(self) -> None:
-        """Forget scenes that have failed: after `add` of all that is listed those that are listed wait again.
+        """Forget failures of files that are gone, and of archives that can be listed by now; call it after `add`.
 
-        Does nothing while another process is at work on the run, which may have listed them.
+        What failed and is listed again waits by then.
         """
-        if not self._fellow():
-            with self._changing() as database:
-                database.execute("DELETE FROM scenes WHERE run = ? AND state = 'failed'", (self._run,))
+        command = "SELECT number, base, member FROM scenes WHERE run = ? AND state = 'failed'"
+        with self._changing() as database:
+            failed = database.execute(command, (self._run,)).fetchall()
+            gone = [(number,) for number, base, member in failed if _is_gone(base, member)]
+            database.executemany("DELETE FROM scenes WHERE number = ?", gone)
 
     def claim(self, most: int) -> list[Task]:
         """Take scenes that wait, the first listed first, and those whose worker is dead; no other worker gets them."""
@@ -231,3 +234,10 @@ class Ledger:
         """All that a question gives."""
         with self._reading, explained(self._path):
             return self._read.execute(command, values).fetchall()
+
+
+def _is_gone(base: str, member: str) -> bool:
+    """Whether an input that failed is no input any more; what is in a store stays."""
+    if is_url(base):
+        return False
+    return (not member and is_archive(base)) or not Path(base).exists()

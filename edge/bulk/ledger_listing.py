@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 BATCH = 2000
 """Entries a transaction: others wait for it, some hundredths of a second."""
 _TEXTS = frozenset({"base", "member", "name", "terminal", "stamp"})
-_KEPT = """(scenes.state = 'done' AND scenes.gsd_m IS excluded.gsd_m AND
+_UNTOLD = "(excluded.stamp IS NULL AND excluded.size IS NULL)"
+"""A listing says neither: the scene is looked at again; where its bytes are known, nothing is scored for that."""
+_KEPT = f"""(scenes.state = 'done' AND NOT {_UNTOLD} AND scenes.gsd_m IS excluded.gsd_m AND
     CASE WHEN scenes.stamp IS NULL OR excluded.stamp IS NULL THEN scenes.size IS excluded.size
     ELSE scenes.stamp = excluded.stamp END)"""
 """Of a scene that is listed again: whether what was scored still holds. Without stamps the size must tell."""
@@ -42,6 +44,7 @@ def _list_command() -> str:
             state = CASE WHEN {_KEPT} THEN 'done' ELSE 'waiting' END
         WHERE scenes.state IN ('partial', 'failed')
             OR (scenes.state IN ('waiting', 'done') AND ({old}) IS NOT ({new}))
+            OR (scenes.state = 'done' AND {_UNTOLD})
     """  # noqa: S608 - of this file's words
 
 

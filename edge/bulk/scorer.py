@@ -7,6 +7,7 @@ providers that gain from batches, tiles of several scenes make one. What is foun
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -19,7 +20,7 @@ from edge.batching import MOST_AT_ONCE, batched
 from edge.bulk.acquired import acquired
 from edge.bulk.files import Files, is_transient
 from edge.bulk.inputs_archive import read_again
-from edge.bulk.inputs_base import ListOptions, Means, is_archive
+from edge.bulk.inputs_base import ListOptions, Means, is_archive, path_of
 from edge.bulk.settings import Settings, model_sha256, run_key
 from edge.bulk.share import Share
 from edge.bulk.stores import Stores
@@ -163,9 +164,9 @@ class Scorer:
     def _try(self, task: Task, known: Known | None) -> Done:
         """Count a scene once; what goes wrong with it is a failure."""
         try:
-            if not task.place.member and is_archive(task.place.base):
+            if not task.place.member and is_archive(path_of(task.place.base)):
                 read_again(task.place.base, Means(ListOptions(), Stores(self._recipe.stores)))
-            with self._share.of(task.size), self._files.open(task.place, task.name) as file:
+            with self._files.open(task.place, task.name) as file, self._share.of(_size(task, file)):
                 self._check_stopped(task)
                 try:
                     look = self._look(file, task, known)
@@ -185,6 +186,7 @@ class Scorer:
 
     def _look(self, file: Path | Stored, task: Task, known: Known | None) -> _Look:
         """Count what is in a file, unless it is known."""
+        before = _stamp(file)
         content = self._files.fingerprint(file)
         if known is not None and known(content, task.gsd_m):
             return _Look(content, None)
@@ -195,6 +197,8 @@ class Scorer:
             raise_if_unseen(scene, result)
             document = build_document(scene, self.detector, result)
             when = acquired(file)
+            if _stamp(file) != before:
+                raise OSError(errno.ESTALE, "has changed while it was being read", str(file))
             failure = _left_out(document, remote=not isinstance(file, Path))
             return _Look(content, document, failure, scene.width * scene.height, when)
 
@@ -206,6 +210,21 @@ def failure_of(task: Task, error: TankerEdgeError | OSError) -> Failure:
         return Failure(error.cause if named else f"{error.subject}: {error.cause}", error.mend, is_transient(error))
     cause = f"cannot be read ({error.strerror or error})"
     return Failure(cause, "check that it is there and may be read", is_transient(error))
+
+
+def _stamp(file: Path | Stored) -> tuple[int, int] | None:
+    """Another one when a file on disk is another one; members of archives and objects see to that themselves."""
+    if not isinstance(file, Path):
+        return None
+    info = file.stat()
+    return info.st_mtime_ns, info.st_size
+
+
+def _size(task: Task, file: Path | Stored) -> int | None:
+    """Bytes of a scene; a store is asked, which it has to be in any case."""
+    if task.size is not None:
+        return task.size
+    return file.stat().st_size if isinstance(file, Path) else file.size
 
 
 def _left_out(document: dict[str, Any], *, remote: bool) -> Failure | None:

@@ -107,7 +107,11 @@ def _lines(status: RunStatus) -> Iterator[str]:
 def _now(status: RunStatus) -> str:
     """What is going on."""
     if not status.tally.left:
-        return f"all scored by {_moment(status.last)}" if status.tally.total else "nothing has been listed yet"
+        if not status.tally.total:
+            return "nothing has been listed yet"
+        troubles = [(status.tally.partial, "in part only"), (status.tally.failed, "failed")]
+        told = ", ".join(f"{number:,} {what}" for number, what in troubles if number) or "all scored"
+        return f"ended at {_moment(status.last)}: {told}{'; outputs may be being written' if status.lives else ''}"
     if not status.lives:
         return f"nobody is at work; the last scene ended at {_moment(status.last)}" if status.last else "not begun"
     left = status.seconds_left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from typing import TYPE_CHECKING, cast
 
@@ -33,6 +34,10 @@ _PIECE = MOST_AHEAD // 4
 """Longer spans are fetched in pieces, side by side."""
 _NOTHING = 416
 """How HTTP says that there is nothing in a range; all ranges of an empty object are so."""
+
+
+_OF_BYTES = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
+"""An ETag that is an MD5, or one of the MD5s of parts."""
 
 
 class StoreFile:
@@ -71,12 +76,16 @@ class StoreFile:
         return self._begin()[0]["e_tag"]
 
     def mark(self) -> str:
-        """Another one when the bytes are others: the ETag and length, wherever the object lies.
+        """Another one when the bytes are others: the ETag and length.
 
-        Where a store has no ETags, the time of the last change and the URL must do.
+        S3's ETags are hashes of the bytes, or of hashes of their parts; wherever such an object lies, it is the same.
+        Others' are unique at one URL only (RFC 9110, section 8.8.3): the URL, without its query, is in the mark too.
+        Where a store has no ETags, the time of the last change must do.
         """
         meta = self._begin()[0]
-        told = [meta["e_tag"]] if meta["e_tag"] else [meta["last_modified"].isoformat(), self.url]
+        tag = meta["e_tag"] or meta["last_modified"].isoformat()
+        hashed = self.url.lower().startswith("s3://") and _OF_BYTES.fullmatch(tag.strip('"'))
+        told = [tag] if hashed else [tag, self.url.partition("?")[0]]
         return "\n".join([*told, str(meta["size"])])
 
     def fingerprint(self) -> str:

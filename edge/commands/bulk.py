@@ -114,19 +114,21 @@ def _run(args: argparse.Namespace, formats: list[str], stack: ExitStack) -> int:
     """List, score, write, tell."""
     logs.set_up("info" if args.log_json else "warning")
     recipe = _recipe(args)
-    ledger = stack.enter_context(Ledger(args.out / NAME, recipe.run_key()))
-    if args.no_resume:
+    run = recipe.run_key()
+    ledger = stack.enter_context(Ledger(args.out / NAME, run))
+    entries = list_inputs(args.inputs, ListOptions(args.terminal, args.time_pattern), Stores(recipe.stores))
+    engine = _engine(args, recipe, ledger, stack)
+    if args.no_resume:  # once it is known that the inputs are there and the model runs
         ledger.restart()
     watcher = _watcher(args)
     stack.callback(watcher.close)
-    entries = list_inputs(args.inputs, ListOptions(args.terminal, args.time_pattern), Stores(recipe.stores))
     added = ledger.add(counted(entries, watcher))
     ledger.forget_failures()  # of inputs that are not listed any more
     watcher.begun(ledger.tally(), added)
-    scoring = Scoring(ledger, _engine(args, recipe, ledger, stack), watcher, args.max_failures)
+    scoring = Scoring(ledger, engine, watcher, args.max_failures)
     scoring.run()
     files = stack.enter_context(closing(recipe.files()))
-    outputs = Outputs(args.out, recipe.settings, files, _facts(args))
+    outputs = Outputs(args.out, run, recipe.settings, files, _facts(args))
     with Exclusive(args.out / WORKERS / WRITING), ledger.snapshot() as rows:
         written = outputs.write(with_times(rows, args.time_pattern), formats, watcher.writing)
     tally = ledger.tally()
