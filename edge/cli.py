@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "count": "count the vessels of scenes",
-    "bulk": "count the vessels of an archive, resumable, into tables and a report",
+    "bulk": "count the vessels of an archive of scenes",
     "serve": "count over HTTP, with a page for people",
     "bench": "measure how fast a scene is counted on this device",
     "models": "list, show and verify models",
