@@ -287,6 +287,7 @@ def test_nodes_may_join_and_be_lost_in_mid_run(
 
 DRIVER = """
 import signal, sys, ray, gated
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where a shell has put the tests behind
 from pathlib import Path
 from edge.bulk.engine_ray import RayEngine
 from edge.bulk.entry import Place
