@@ -56,8 +56,7 @@ class LocalArchive:
     def part(self, start: int, size: int) -> Reader:
         """A part of it; raises an OSError where it cannot be opened, or is another file by now."""
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        info = os.fstat(descriptor)
-        if f"{info.st_mtime_ns}-{info.st_size}" != self._stamp:
+        if _stamp_of(os.fstat(descriptor)) != self._stamp:
             os.close(descriptor)
             raise OSError(errno.ESTALE, "has changed while it was being read", self._path)
 
@@ -68,8 +67,7 @@ class LocalArchive:
 
     def stamp(self) -> str:
         """Time of change and size."""
-        info = os.stat(self._path)  # noqa: PTH116
-        return f"{info.st_mtime_ns}-{info.st_size}"
+        return _stamp_of(os.stat(self._path))  # noqa: PTH116
 
     def mark(self) -> None:
         """Nobody knows."""
@@ -121,3 +119,8 @@ def _read(descriptor: int, start: int, stop: int, path: str) -> bytes:
         parts.append(part)
         start += len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _stamp_of(info: os.stat_result) -> str:
+    """Time of change and size."""
+    return f"{info.st_mtime_ns}-{info.st_size}"

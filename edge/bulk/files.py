@@ -40,8 +40,8 @@ class Files:
             stores: where URLs lead to; closed with this.
             max_pixels: of pictures, which bounds how long a copy of one may be; as by default in SceneOptions.
         """
-        self._stores = stores or Stores()
-        self._archives = Archives(self._stores)
+        self.stores = stores or Stores()
+        self._archives = Archives(self.stores)
         self._max_pixels = max_pixels or SceneOptions().max_pixels
 
     @contextmanager
@@ -56,7 +56,7 @@ class Files:
             with self._archives.member(place, name, self._check) as member:
                 yield member
         elif is_url(place.base):
-            file = StoreFile(self._stores, place.base, name, self._check)
+            file = StoreFile(self.stores, place.base, name, self._check)
             try:
                 yield file
             finally:
@@ -85,7 +85,7 @@ class Files:
     def close(self) -> None:
         """Close archives and stores."""
         self._archives.close()
-        self._stores.close()
+        self.stores.close()
 
 
 def _hash(path: Path) -> str:

@@ -17,6 +17,7 @@ from edge.errors import SceneError, TankerEdgeError
 from edge.geometry import Window
 from edge.scale import MAX_UP, Scale
 from edge.write.caption import COLOURS, Colour
+from edge.write.hatching import hatching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,15 +137,8 @@ def _read(scene: Scene, down: int, reduction: float) -> Pixels:
             try:
                 part[:] = scene.read(window, scale, quick=True)[0]
             except SceneError:
-                part[:] = _hatching(window, max(1.0, reduction / down))
+                part[:] = hatching(window, int(4 * max(1.0, reduction / down)))
     return pixels
-
-
-def _hatching(window: Window, reduction: float) -> Pixels:
-    """Diagonal stripes (h, w, 1) that go on from window to window, 4 px wide after the reduction to come."""
-    x = np.arange(window.x, window.right)[None, :, None]
-    y = np.arange(window.y, window.bottom)[:, None, None]
-    return np.where((x + y) // int(4 * reduction) % 2, 70, 110).astype(np.uint8)
 
 
 def _outlines(corners: Floats) -> NDArray[np.int32]:

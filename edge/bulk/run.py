@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from edge.bulk.progress import Tallied
@@ -67,7 +68,7 @@ class Scoring:
         first = next(tasks := self._tasks(), None)
         if first is None:
             return
-        with closing(self.engine.run(_again(first, tasks))) as dones:
+        with closing(self.engine.run(chain([first], tasks))) as dones:
             for done in dones:
                 self.ledger.finish([done])
                 self.tallied.add(done)
@@ -92,8 +93,3 @@ def counted(entries: Iterable[Entry], watcher: Watcher) -> Iterator[Entry]:
             watcher.listed(number)
         yield entry
     watcher.listed(number)
-
-
-def _again(first: Task, others: Iterator[Task]) -> Iterator[Task]:
-    yield first
-    yield from others

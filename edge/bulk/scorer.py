@@ -165,7 +165,7 @@ class Scorer:
         """Count a scene once; what goes wrong with it is a failure."""
         try:
             if not task.place.member and is_archive(path_of(task.place.base)):
-                read_again(task.place.base, Means(ListOptions(), Stores(self._recipe.stores)))
+                read_again(task.place.base, Means(ListOptions(), self._files.stores))
             with self._files.open(task.place, task.name) as file, self._share.of(_size(task, file)):
                 self._check_stopped(task)
                 try:

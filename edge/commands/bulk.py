@@ -17,7 +17,7 @@ from edge.bulk.ledger import Ledger
 from edge.bulk.ledger_file import NAME, WORKERS
 from edge.bulk.locks import Exclusive
 from edge.bulk.outputs import OUTPUTS, Outputs, check_outputs
-from edge.bulk.progress import Bar, Quiet, Records
+from edge.bulk.progress import MEGAPIXEL, Bar, Quiet, Records
 from edge.bulk.report import Facts
 from edge.bulk.row_times import with_times
 from edge.bulk.run import Scoring, counted
@@ -45,7 +45,6 @@ TOLD = (
     "gsd", "aoi", "conf", "min_length", "max_length", "exhaustive", "tile", "overlap", "bands", "stretch", "max_pixels",
 )  # fmt: skip
 """Options that the report repeats: those that change counts."""
-MEGAPIXEL = 1e6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

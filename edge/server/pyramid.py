@@ -16,6 +16,7 @@ import numpy as np
 from edge.errors import SceneError, StoppedError
 from edge.geometry import Window
 from edge.scale import Scale, shrink
+from edge.write.hatching import hatching
 
 if TYPE_CHECKING:
     import threading
@@ -105,14 +106,7 @@ def read(scene: Scene, window: Window, down: int) -> Pixels:
     try:
         return scene.read(window, Scale(down=down), quick=True)[0]
     except SceneError:  # the document says so already, by tiles that failed
-        return _hatching(window)
-
-
-def _hatching(window: Window) -> Pixels:
-    """Diagonal stripes (h, w, 3) that go on from window to window."""
-    x = np.arange(window.x, window.right)[None, :, None]
-    y = np.arange(window.y, window.bottom)[:, None, None]
-    return np.where((x + y) // 8 % 2, 70, 110).astype(np.uint8).repeat(3, 2)
+        return hatching(window).repeat(3, 2)
 
 
 def pack(scene: Scene, pyramid: Pyramid, stop: threading.Event) -> bytes:

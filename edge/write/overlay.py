@@ -16,6 +16,7 @@ from edge.geometry import Window
 from edge.scale import MAX_UP, Scale
 from edge.write.atomic import write_bytes
 from edge.write.caption import BACKGROUND, COLOURS, FONT, MARKS, Colour, caption
+from edge.write.hatching import hatching
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,16 +127,9 @@ def _read(scene: Scene, scale: Scale) -> tuple[Pixels, bool]:
             try:
                 part[:] = scene.read(window, scale)[0][..., ::-1]
             except SceneError:  # the document says so already, by tiles that failed
-                part[:] = _hatching(window)
+                part[:] = hatching(window)
                 unread = True
     return picture, unread
-
-
-def _hatching(window: Window) -> Pixels:
-    """Diagonal stripes (h, w, 1) that go on from window to window."""
-    x = np.arange(window.x, window.right)[None, :, None]
-    y = np.arange(window.y, window.bottom)[:, None, None]
-    return np.where((x + y) // 8 % 2, 70, 110).astype(np.uint8)
 
 
 class _Box:
